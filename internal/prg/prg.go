@@ -1,13 +1,23 @@
 // Package prg derives pseudorandomness: keyed streams, the tweakable hash of
 // the protocols, and the block operations of oblivious-transfer extension.
+//
+// Every operation has one definition and several implementations: portable Go,
+// AES-NI, VAES on 256 and on 512 bits, chosen once by what the processor has.
+// All give the same results, as parties on different machines expand the same
+// seeds. The build tag purego leaves only the portable ones. The assembly is
+// written by the generator in asm, a module of its own; go generate runs it.
+//
+// Nothing here branches on, or indexes by, the value of a block.
+//
+// In builds with the tag tweakcheck, [Hash.Pair] panics when a tweak repeats.
 package prg
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/binary"
+	"crypto/subtle"
 	"unsafe"
 )
+
+//go:generate go run -C asm . -out ../kernels_amd64.s -stubs ../stubs_amd64.go -pkg prg
 
 // A Block is 128 bits, as two little-endian words.
 type Block = [2]uint64
@@ -22,7 +32,7 @@ func And(a Block, b uint8) Block {
 	return Block{a[0] & m, a[1] & m}
 }
 
-// Bytes views blocks as bytes.
+// Bytes views blocks as bytes, without a copy. Hosts are little-endian.
 func Bytes(b []Block) []byte {
 	if len(b) == 0 {
 		return nil
@@ -30,48 +40,41 @@ func Bytes(b []Block) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&b[0])), 16*len(b))
 }
 
-// A Hash is the tweakable circular-correlation-robust hash
-//
-//	H(x, t) = π(σ(x) ⊕ t) ⊕ σ(x) ⊕ t,  σ(l ‖ r) = (l ⊕ r) ‖ l
-//
-// with π = AES-128 under the key of the hash. See docs/protocols.md for the
-// assumption: inputs are natural (uniform keys and labels of honest runs).
-type Hash struct{ pi cipher.Block }
-
-// NewHash returns the hash with the public key k, which is fresh for every
-// batch and chunk of material.
-func NewHash(k Block) *Hash {
-	b := make([]byte, 16)
-	binary.LittleEndian.PutUint64(b, k[0])
-	binary.LittleEndian.PutUint64(b[8:], k[1])
-	pi, err := aes.NewCipher(b)
-	if err != nil {
-		panic(err)
-	}
-	return &Hash{pi}
+// XorInto sets dst[i] = dst[i] ⊕ src[i] for all of src.
+func XorInto(dst, src []Block) {
+	dst = dst[:len(src)]
+	subtle.XORBytes(Bytes(dst), Bytes(dst), Bytes(src))
 }
 
-// Sum sets dst[i] = H(src[i], tweak + i), where i is added to the low word of
-// the tweak. dst may be src.
-func (h *Hash) Sum(dst, src []Block, tweak Block) {
-	var b [16]byte
-	for i, x := range src {
-		s := Block{x[0] ^ x[1] ^ (tweak[0] + uint64(i)), x[0] ^ tweak[1]}
-		binary.LittleEndian.PutUint64(b[:], s[0])
-		binary.LittleEndian.PutUint64(b[8:], s[1])
-		h.pi.Encrypt(b[:], b[:])
-		dst[i] = Block{binary.LittleEndian.Uint64(b[:]) ^ s[0], binary.LittleEndian.Uint64(b[8:]) ^ s[1]}
+// MaskXor sets dst[i] = dst[i] ⊕ bit·src[i] for all of src, with the lowest bit
+// of bit, in constant time.
+func MaskXor(dst, src []Block, bit uint64) {
+	dst = dst[:len(src)]
+	mask := -(bit & 1)
+	done := maskXorKernel(dst, src, mask)
+	for i := done; i < len(src); i++ {
+		dst[i][0] ^= src[i][0] & mask
+		dst[i][1] ^= src[i][1] & mask
 	}
 }
 
-// Pair sets h0[i] = H(src[i], tweak + i) and hx[i] = h0[i] ⊕ H(src[i] ⊕ delta, tweak + i).
-func (h *Hash) Pair(h0, hx, src []Block, tweak, delta Block) {
-	h.Sum(h0, src, tweak)
-	for i := range src {
-		hx[i] = Xor(src[i], delta)
-	}
-	h.Sum(hx, hx, tweak)
-	for i := range src {
-		hx[i] = Xor(hx[i], h0[i])
+// Fold sets v[i] = v[i] ⊕ b[i] and sum[i] = sum[i] ⊕ b[i] for all of b. The
+// three do not overlap.
+func Fold(v, sum, b []Block) {
+	v, sum = v[:len(b)], sum[:len(b)]
+	done := foldKernel(v, sum, b)
+	XorInto(v[done:], b[done:])
+	XorInto(sum[done:], b[done:])
+}
+
+// Lsbs packs the lowest bit of every block, 16 to a word: bit i%16 of
+// dst[i/16] is that of src[i], and the bits past the end of src are 0. It
+// writes (len(src)+15)/16 words.
+func Lsbs(dst []uint16, src []Block) {
+	dst = dst[:(len(src)+15)/16]
+	done := lsbsKernel(dst, src)
+	clear(dst[done/16:])
+	for i := done; i < len(src); i++ {
+		dst[i/16] |= uint16(src[i][0]&1) << (i % 16)
 	}
 }

@@ -15,7 +15,7 @@ func GGM(left, right, src []Block) {
 	if len(src) == 0 || ggmKernel(left, right, src, &ggmLeft.rk, &ggmRight.rk) {
 		return
 	}
-	same := func(i int) Block { return src[i] }
-	ggmRight.portableBlocks(right, same)
-	ggmLeft.portableBlocks(left, same)
+	fill := func(st []Block, i int) { copy(st, src[i:]) }
+	ggmRight.portableBlocks(right, fill)
+	ggmLeft.portableBlocks(left, fill)
 }

@@ -34,8 +34,10 @@ func (h *Hash) Sum(dst, src []Block, tweak Block) {
 	if len(src) == 0 || sumKernel(dst, src, &h.rk, &tweak) {
 		return
 	}
-	h.portableBlocks(dst, func(i int) Block {
-		return Xor(sigma(src[i]), Block{tweak[0] + uint64(i), tweak[1]})
+	h.portableBlocks(dst, func(st []Block, i int) {
+		for j, x := range src[i : i+len(st)] {
+			st[j] = Xor(sigma(x), Block{tweak[0] + uint64(i+j), tweak[1]})
+		}
 	})
 }
 

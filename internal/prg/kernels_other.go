@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package prg
 
 // Without assembly every operation takes its portable form.

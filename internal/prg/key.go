@@ -56,19 +56,20 @@ type states [64]Block
 
 var statePool = sync.Pool{New: func() any { return new(states) }}
 
-// portableBlocks sets dst[i] = π(f(i)) ⊕ f(i), a run of states at a time. f
-// reads what dst may overlap only at i or later.
-func (e *key) portableBlocks(dst []Block, f func(i int) Block) {
+// portableBlocks sets dst[i] = π(s) ⊕ s for the states s = s(i), a run at a
+// time. fill writes the states from s(i) on; it reads what dst may overlap only
+// at i or later.
+func (e *key) portableBlocks(dst []Block, fill func(st []Block, i int)) {
 	st := statePool.Get().(*states)
 	for i := 0; i < len(dst); i += len(st) {
 		run := dst[i:min(i+len(st), len(dst))]
-		for j := range run {
-			run[j] = f(i + j)
-			st[j] = run[j]
-			b := Bytes(st[j : j+1])
-			e.std.Encrypt(b, b)
-			run[j] = Xor(run[j], st[j])
+		fill(st[:len(run)], i)
+		copy(run, st[:])
+		b := Bytes(st[:len(run)])
+		for j := 0; j < len(b); j += 16 {
+			e.std.Encrypt(b[j:j+16], b[j:j+16])
 		}
+		XorInto(run, st[:len(run)])
 	}
 	clear(st[:])
 	statePool.Put(st)

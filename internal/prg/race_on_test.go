@@ -1,0 +1,5 @@
+//go:build race
+
+package prg
+
+const raceEnabled = true

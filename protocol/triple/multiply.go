@@ -1,0 +1,143 @@
+package triple
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// limit is how many coefficients the keys may mask: M in doc.go, Security.
+const limit = 1 << 35
+
+// An ExhaustedError says that the keys would mask more coefficients than the
+// flooding bound allows. Nothing was sent. The caller makes a new Setup, for
+// new masks.
+type ExhaustedError struct {
+	Coefficients int64 // that the refused call would have reached
+	Limit        int64
+}
+
+func (e *ExhaustedError) Error() string {
+	return fmt.Sprintf("triple: %d coefficients under one key are more than the %d that the flooding hides", e.Coefficients, e.Limit)
+}
+
+// Multiply returns this party's share of a∗b for every layer, modulo its width.
+// It takes its shares a[l] of fresh uniform inputs, batch of them one after the
+// other, and uses its shares b of Setup. To every other party j goes, for
+// every block of the result,
+//
+//	c1 = Σ A·c1 + u·p + e1              the same for all j
+//	c0 = Σ A·c0ⱼ + u·pⱼ + e0 + Q·r/2ᵏ + f   where the result's coefficients are
+//
+// rounded to k+12 and k+4 bits, with fresh u, e1, e0, a mask r and flooding f.
+// The share is aᵢ∗bᵢ − Σ r + Σ decryptions of what the others sent.
+//
+// A batch that failed is lost: a is never used again, with any party.
+//
+// Rounds: 1. Sends: what [PlanMultiply] says, to every other party.
+func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch int) ([][]uint64, error) {
+	if err := validate(c.layers, batch); err != nil {
+		return nil, err
+	}
+	if len(a) != len(c.masks) {
+		return nil, fmt.Errorf("triple: %d inputs for %d layers", len(a), len(c.masks))
+	}
+	for l, x := range a {
+		if want := batch * c.layers[l].Conv.InLen(); len(x) != want {
+			return nil, fmt.Errorf("triple: layer %d: %d elements, want %d", l, len(x), want)
+		}
+	}
+	total := c.counted + c.coefficients(batch)
+	if total > limit {
+		return nil, &ExhaustedError{total, limit}
+	}
+	seed, err := newSeed(rng)
+	if err != nil {
+		return nil, err
+	}
+	c.counted = total
+
+	z, err := c.multiplyOwn(m.Context(), a, batch)
+	if err != nil {
+		return nil, err
+	}
+	jobs, length := c.jobs(batch)
+	out, in := make([][]byte, m.N()), make([][]byte, m.N())
+	for j := range m.N() {
+		if j != c.self {
+			out[j], in[j] = make([]byte, length), make([]byte, length)
+		}
+	}
+	if err := c.makeReplies(m.Context(), jobs, seed, a, batch, out, z); err != nil {
+		return nil, err
+	}
+	if err := m.Exchange(stepReply, out, in); err != nil {
+		return nil, err
+	}
+	if err := c.openReplies(m.Context(), jobs, batch, in, z); err != nil {
+		return nil, err
+	}
+	for l := range z {
+		ring.Reduce(z[l], c.layers[l].Width)
+	}
+	return z, nil
+}
+
+// multiplyOwn returns the products of this party's shares.
+func (c *Context) multiplyOwn(ctx context.Context, a [][]uint64, batch int) ([][]uint64, error) {
+	z := make([][]uint64, len(a))
+	for l, x := range a {
+		conv := c.layers[l].Conv
+		z[l] = make([]uint64, batch*conv.OutLen())
+		err := parallel(ctx, batch, func() func(int) error {
+			return func(i int) error {
+				c.masks[l].own.MulAdd(z[l][i*conv.OutLen():][:conv.OutLen()], x[i*conv.InLen():][:conv.InLen()], 1)
+				return nil
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return z, nil
+}
+
+// A job is what one goroutine works on at a time: blocks of the result of one
+// layer with the same rows, so that A is encoded for all of them at once.
+type job struct {
+	layer, bundle, mb int
+	blocks            []block
+}
+
+// A block is one ciphertext of a reply.
+type block struct{ nb, at, end int } // column block; where in the message
+
+// together is the most blocks of a job: 16 sums of up to 256 KB each.
+func (p *plan) together() int { return max(1, 16/p.n) }
+
+// jobs lists the work for a batch, in the order of the replies in the message,
+// and returns the length of the message.
+func (p *plan) jobs(batch int) (all []job, length int) {
+	var index, place []int32
+	for l, s := range p.shapes {
+		for bundle := range s.bundles {
+			for mb := range s.rows(batch) {
+				step := p.together()
+				for from := 0; from < s.cols; from += step {
+					j := job{layer: l, bundle: bundle, mb: mb}
+					for nb := from; nb < min(from+step, s.cols); nb++ {
+						index, place = s.outputs(index[:0], place[:0], batch, bundle, mb, nb)
+						end := length + replyLen(len(index), p.layers[l].Width)
+						j.blocks = append(j.blocks, block{nb, length, end})
+						length = end
+					}
+					all = append(all, j)
+				}
+			}
+		}
+	}
+	return all, length
+}

@@ -1,0 +1,232 @@
+package triple
+
+import (
+	"math"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// Steps of this package, as [transport.Mesh.Steps] reports them.
+const (
+	stepSeed  = "triple: common seed"
+	stepKeys  = "triple: keys and encrypted masks"
+	stepReply = "triple: masked products"
+)
+
+// Measured on one core, in nanoseconds: the cost model of the planner. It is in
+// integers, so that all parties plan the same whatever their processors.
+const (
+	nsTransform = 83_000 // a transform of N points modulo one prime
+	nsEncode    = 4_000  // spreading a transform over N points, and one prime
+	nsProduct   = 8_300  // a product added to a sum, one prime
+	nsGather    = 2      // a coefficient of A
+	nsCommon    = 270_000
+	nsReply     = 120_000 // finishing c1 and c0, one prime
+	nsUseful    = 14      // a coefficient of c0, one prime
+	nsDecrypt   = 430_000
+	nsEncrypt   = 1_600_000 // a ciphertext of B, by its owner and by a receiver
+	nsByte      = 40        // at 200 Mbit/s
+	nsMemory    = 50_000_000
+	reuse       = 16  // batches over which a Setup pays off
+	inMemory    = 128 // ciphertexts of B for a layer, before memory is counted
+)
+
+// blocks is the number of replies to one receiver.
+func (s shape) blocks(batch int) int { return s.bundles * s.cols * s.rows(batch) }
+
+// weightBlocks is the number of ciphertexts of B.
+func (s shape) weightBlocks() int { return s.bundles * s.cols * s.inner }
+
+// cost is the time that one of n parties takes for a batch.
+func (s shape) cost(l Layer, n, batch int) int64 {
+	suite := suites[suiteOf(l.Width)]
+	primes, peers := int64(len(suite.primes)), int64(n-1)
+	rows := int64(s.bundles) * int64(s.rows(batch))
+	encodes := rows * int64(s.inner)
+	products := encodes * int64(s.cols) * int64(n)
+	replies := rows * int64(s.cols)
+	weights := int64(s.weightBlocks())
+	useful := int64(batch) * int64(l.Conv.OutLen())
+
+	t := encodes * (primes*(nsEncode+nsTransform/int64(s.spread)) + nsGather*degree/int64(s.spread))
+	t += products * primes * nsProduct
+	t += replies * (primes*(nsCommon+peers*nsReply) + peers*nsDecrypt)
+	t += useful * peers * primes * nsUseful
+	t += (replies*degree*int64(l.Width+extra1) + useful*int64(l.Width+extra0)) / 8 * peers * nsByte
+	t += weights * (nsEncrypt + int64(suite.polyBytes())*nsByte) * peers / reuse
+	return t + max(weights-inMemory, 0)*nsMemory
+}
+
+// choose returns the cheapest packing of a layer for n parties and a batch. It
+// is a function of public numbers, which all parties know.
+func choose(l Layer, n, batch int) shape {
+	best, least := shape{}, int64(math.MaxInt64)
+	try := func(s shape) {
+		if c := s.cost(l, n, batch); c < least {
+			best, least = s, c
+		}
+	}
+	for _, b := range bundlings(l.Conv) {
+		width := pow2(b.groups * b.out())
+		for spread := 1; spread <= min(width, maxSpread); spread *= 2 {
+			for _, kw := range cuts(b.groups * b.KH * b.KW * b.in()) {
+				if kw*spread <= degree {
+					try(matrix{b, kw, spread}.shape())
+				}
+			}
+			tryImages(b, spread, try)
+		}
+	}
+	return best
+}
+
+func tryImages(b bundling, spread int, try func(shape)) {
+	if b.KH*b.KW == 1 {
+		return // the same as a matrix
+	}
+	h, _ := b.Size()
+	for _, tr := range cuts(h) {
+		for _, cw := range cuts(b.groups * b.in()) {
+			p := image{b, cw, spread, tr}
+			if int64(cw)*int64(p.th())*int64(p.pw())*int64(spread) <= degree {
+				try(p.shape())
+			}
+		}
+	}
+}
+
+// maxSpread leaves a transform of 16 points, the least that lattigo has.
+const maxSpread = degree / 16
+
+// bundlings lists sets of groups to take together: powers of two, and all.
+func bundlings(c ring.Conv) []bundling {
+	var all []bundling
+	for g := 1; g < c.Groups && g*(c.Out/c.Groups) <= maxSpread; g *= 2 {
+		all = append(all, bundling{c, g})
+	}
+	if len(all) == 0 || c.Out <= maxSpread {
+		all = append(all, bundling{c, c.Groups})
+	}
+	return all
+}
+
+// cuts lists the block sizes that cut n into 1, 2, … blocks as evenly as
+// possible, up to the number of coefficients.
+func cuts(n int) []int {
+	var all []int
+	for size := n; size >= 1; {
+		if size <= degree {
+			all = append(all, size)
+		}
+		blocks := ceil(n, size)
+		if blocks == n {
+			break
+		}
+		size = ceil(n, blocks+1)
+		if ceil(n, size) == blocks { // no size makes blocks+1
+			size--
+		}
+	}
+	return all
+}
+
+// A Cost is what one party does in a step.
+type Cost struct {
+	Ciphertexts int64             // made by this party; one sent to several parties counts once
+	Steps       []transport.Stats // as [transport.Mesh.Steps] reports them
+}
+
+// PlanSetup is the cost of [Setup] for party self of n. The layers are valid.
+func PlanSetup(n, self int, layers []Layer, batch int) Cost {
+	return newPlan(n, layers, batch).setupCost()
+}
+
+// PlanMultiply is the cost of [Context.Multiply] on batch inferences for party
+// self of n, under a Setup for planned inferences.
+func PlanMultiply(n, self int, layers []Layer, planned, batch int) Cost {
+	return newPlan(n, layers, planned).multiplyCost(batch)
+}
+
+// A plan is what follows from public numbers.
+type plan struct {
+	n      int
+	layers []Layer
+	shapes []shape
+}
+
+func newPlan(n int, layers []Layer, batch int) *plan {
+	p := &plan{n: n, layers: layers}
+	for _, l := range layers {
+		p.shapes = append(p.shapes, choose(l, n, batch))
+	}
+	return p
+}
+
+// suite is the index of the parameters of a layer.
+func (p *plan) suite(layer int) int { return suiteOf(p.layers[layer].Width) }
+
+// used says which suites the layers need.
+func (p *plan) used() (used [len(suites)]bool) {
+	for l := range p.layers {
+		used[p.suite(l)] = true
+	}
+	return used
+}
+
+func (p *plan) setupCost() Cost {
+	var c Cost
+	var length int64
+	for i, used := range p.used() {
+		if used { // the public key is an encryption of zero
+			c.Ciphertexts++
+			length += int64(suites[i].polyBytes())
+		}
+	}
+	for l, s := range p.shapes {
+		n := int64(s.weightBlocks())
+		c.Ciphertexts += n
+		length += n * int64(suites[p.suite(l)].polyBytes())
+	}
+	c.Steps = []transport.Stats{
+		broadcast(stepSeed, 32, p.n),
+		broadcast(stepKeys, length, p.n),
+	}
+	return c
+}
+
+func (p *plan) multiplyCost(batch int) Cost {
+	jobs, length := p.jobs(batch)
+	var c Cost
+	for _, j := range jobs {
+		c.Ciphertexts += int64(len(j.blocks)) * int64(p.n-1)
+	}
+	c.Steps = []transport.Stats{broadcast(stepReply, int64(length), p.n)}
+	return c
+}
+
+// broadcast is a round in which every party sends length bytes to every other.
+func broadcast(step string, length int64, n int) transport.Stats {
+	peers := int64(n - 1)
+	bytes := length * peers
+	return transport.Stats{Step: step, Rounds: 1, Sent: bytes, Received: bytes, MessagesSent: peers, MessagesReceived: peers}
+}
+
+// terms is the flooding weight of layer l: see doc.go, Security.
+func (p *plan) weight(l int) int64 {
+	w := int64(1)
+	for w*w<<16 < int64(p.shapes[l].terms) {
+		w++
+	}
+	return w
+}
+
+// coefficients is what a Multiply adds to the count of masked coefficients, of
+// all receivers.
+func (p *plan) coefficients(batch int) int64 {
+	var sum int64
+	for l, layer := range p.layers {
+		sum += p.weight(l) * int64(batch) * int64(layer.Conv.OutLen()) * int64(p.n-1)
+	}
+	return sum
+}

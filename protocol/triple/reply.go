@@ -1,0 +1,174 @@
+package triple
+
+import (
+	"math/bits"
+
+	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ring"
+)
+
+// A key is a public key: an encryption of zero, in transformed and Montgomery form.
+type key struct{ p0, p1 *lattigo.Poly }
+
+// An evaluator makes the replies of one block after the other. It serves one
+// goroutine.
+type evaluator struct {
+	*scheme
+	a, u    *lattigo.Poly
+	rounded numbers
+	random  []byte
+}
+
+func (s *scheme) evaluator() *evaluator {
+	return &evaluator{s, s.r.NewPoly(), s.r.NewPoly(), makeNumbers(degree), make([]byte, blindBytes*degree)}
+}
+
+// addProduct adds v∘w, where w is in Montgomery form, to the sum acc modulo qᵢ,
+// as term kb of n. The sum is reduced after the last one.
+func (e *evaluator) addProduct(acc, v, w []uint64, i, kb, n int) {
+	q, m := e.primes[i], e.r.MredParams[i]
+	if kb == 0 {
+		lattigo.MulCoeffsMontgomeryConstantVec(v, w, acc, q, m)
+	} else {
+		lattigo.MulCoeffsMontgomeryConstantAndAddNoModVec(v, w, acc, q, m)
+	}
+	if kb == n-1 || kb%e.limit() == e.limit()-1 {
+		lattigo.ReduceVec(acc, acc, q, e.r.BredParams[i])
+	}
+}
+
+// encode sets a.Coeffs[i] to the transform of the polynomial Σ v[j]·X^(j·spread)
+// modulo qᵢ, where v is centred modulo 2ᵏ. By the order of lattigo's transform
+// it is that of v alone, in which each value is repeated spread times.
+func (e *evaluator) encode(v []uint64, spread, k, i int) []uint64 {
+	q, out := e.primes[i], e.a.Coeffs[i]
+	small := e.u.Coeffs[i][:len(v)]
+	for j, x := range v {
+		small[j] = e.residue(ring.Signed(x, k), i)
+	}
+	lattigo.NTT(small, small, len(v), e.r.NttPsi[i], q, e.r.MredParams[i], e.r.BredParams[i])
+	for j, x := range small {
+		run := out[j*spread:][:spread]
+		for r := range run {
+			run[r] = x
+		}
+	}
+	return out
+}
+
+// common finishes the part of a reply that all receivers get:
+//
+//	c1 = round(acc + u·p1 + e1),  u ternary, e1 an error,
+//
+// modulo 2^(k+extra1). It leaves u for [evaluator.private].
+func (e *evaluator) common(dst []byte, acc, p1 *lattigo.Poly, s *sampler, k int) []byte {
+	s.ternary(e.u)
+	e.r.NTT(e.u, e.u)
+	e.r.MulCoeffsMontgomeryAndAdd(e.u, p1, acc)
+	e.r.InvNTT(acc, acc)
+	s.addError(acc)
+	n := e.rounded
+	e.fractions(acc, nil, n.hi, n.lo)
+	roundTo(n.hi, n.lo, k, extra1)
+	return n.append(dst, k, extra1)
+}
+
+// private finishes the part for the receiver with public key part p0:
+//
+//	c0 = round(acc + u·p0 + e0 + Q·r/2ᵏ + f)
+//
+// at the coefficients in index, modulo 2^(k+extra0), with e0 an error, r the
+// mask and f the flooding. It sets share = −r.
+func (e *evaluator) private(dst []byte, acc, p0 *lattigo.Poly, s *sampler, index []int32, k int, share []uint64) []byte {
+	e.r.MulCoeffsMontgomeryAndAdd(e.u, p0, acc)
+	e.r.InvNTT(acc, acc)
+	s.addError(acc)
+	random := e.random[:blindBytes*len(index)]
+	s.src.Read(random)
+	e.blind(acc, index, k, random, share)
+	n := e.rounded.first(len(index))
+	e.fractions(acc, index, n.hi, n.lo)
+	roundTo(n.hi, n.lo, k, extra0)
+	return n.append(dst, k, extra0)
+}
+
+// A decryptor opens replies. It serves one goroutine.
+type decryptor struct {
+	*scheme
+	secret *lattigo.Poly // transformed, in Montgomery form
+	c1s    [2][]uint64   // c1·s modulo the first two primes
+	got    numbers
+}
+
+func (s *scheme) decryptor(secret *lattigo.Poly) *decryptor {
+	return &decryptor{s, secret, [2][]uint64{make([]uint64, degree), make([]uint64, degree)}, makeNumbers(degree)}
+}
+
+// open returns the plaintexts modulo 2ᵏ of the coefficients in index of a reply:
+//
+//	round((c1·s + 2^(extra1−extra0)·c0) / 2^extra1).
+//
+// It leaves the rounding errors, in units of 2⁻⁶⁴, in got.lo. The reply has
+// the right length.
+func (d *decryptor) open(reply []byte, index []int32, k int, share []uint64) error {
+	split := numbersLen(degree, k, extra1)
+	if err := d.got.parse(reply[:split], k, extra1); err != nil {
+		return err
+	}
+	d.timesSecret(k)
+	n := d.got.first(len(index))
+	if err := n.parse(reply[split:], k, extra0); err != nil {
+		return err
+	}
+	for j, at := range index {
+		ph, pl := d.centred(at)
+		ph, pl = shiftLeft(ph, pl, uint(128-k-extra1))
+		ch, cl := shiftLeft(n.hi[j]>>uint(64-extra0), n.hi[j]<<extra0|n.lo[j], uint(128-k-extra0))
+		lo, carry := bits.Add64(pl, cl, 0)
+		hi := ph + ch + carry
+		n.lo[j] = hi<<uint(k) | lo>>uint(64-k)
+		share[j] = (hi>>uint(64-k) + n.lo[j]>>63) & ring.Mask(k)
+	}
+	return nil
+}
+
+// timesSecret multiplies c1 in d.got by the secret key, over the integers: with
+// c1 centred the result is below 2^(k+extra1−1)·N ≤ 2⁸⁸, and two primes give 2¹⁰⁰.
+func (d *decryptor) timesSecret(k int) {
+	for i := range d.c1s {
+		q, m, u := d.primes[i], d.r.MredParams[i], d.r.BredParams[i]
+		up := lattigo.MForm(1<<extra1, q, u)
+		c := d.c1s[i]
+		for j := range c {
+			v := lattigo.MRed(d.residue(ring.Signed(d.got.hi[j], k), i), up, q, m)
+			c[j] = lattigo.CRed(v+d.got.lo[j], q)
+		}
+		d.r.NTTSingle(i, c, c)
+		lattigo.MulCoeffsMontgomeryVec(c, d.secret.Coeffs[i], c, q, m)
+		d.r.InvNTTSingle(i, c, c)
+	}
+}
+
+// centred returns coefficient j of c1·s as a two's complement number.
+func (d *decryptor) centred(j int32) (hi, lo uint64) {
+	q0, q1 := d.primes[0], d.primes[1]
+	x0, x1 := d.c1s[0][j], d.c1s[1][j]
+	y := lattigo.MRed(lattigo.CRed(x1+q1-lattigo.BRedAdd(x0, q1, d.r.BredParams[1]), q1), d.garner, q1, d.r.MredParams[1])
+	hi, lo = bits.Mul64(y, q0)
+	lo, carry := bits.Add64(lo, x0, 0)
+	hi += carry
+	qh, ql := bits.Mul64(q0, q1)
+	_, less := bits.Sub64(ql>>1|qh<<63, lo, 0)
+	_, less = bits.Sub64(qh>>1, hi, less)
+	minus := -less // all ones above half of q0·q1
+	lo, borrow := bits.Sub64(lo, ql&minus, 0)
+	hi, _ = bits.Sub64(hi, qh&minus, borrow)
+	return hi, lo
+}
+
+func shiftLeft(hi, lo uint64, s uint) (uint64, uint64) {
+	if s >= 64 {
+		return lo << (s - 64), 0
+	}
+	return hi<<s | lo>>(64-s), lo << s
+}

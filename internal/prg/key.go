@@ -71,6 +71,6 @@ func (e *key) portableBlocks(dst []Block, fill func(st []Block, i int)) {
 		}
 		XorInto(run, st[:len(run)])
 	}
-	clear(st[:])
+	clear(st[:min(len(st), len(dst))])
 	statePool.Put(st)
 }

@@ -1,0 +1,168 @@
+// Package compare computes ReLU, the maximum and the lift to another ring of
+// secret-shared vectors: the nonlinear part of a network.
+//
+// An input x is shared mod 2ᵐ, m = [Class].In. With a random r that no party
+// knows, all parties open c = x + r mod 2ᵐ. A garbled circuit on the public c and
+// the masked bits of r (package garble) tells e = [x ≥ 0] ⊕ λ, with λ the mask of
+// its output, and everything else is linear. With w = 2ᵐ·(1 − c_top), where top
+// is bit m−1, the integer x ≥ 0 is c − r + w·r_top; with b = e + (1−2e)·λ,
+//
+//	ReLU(x) = c·b − (e·r + (1−2e)·λr) + w·(e·r_top + (1−2e)·λr_top)   mod 2ᵏ′
+//
+// in shares modulo 2ᵏ′, k′ = [Class].Out, the ring of the next layer. The parties
+// make [r], [r_top], [λ], [λr] and [λr_top] beforehand; see [Generate]. Further
+//
+//	Lift(x)   = c − r + w·r_top − 2ᵐ⁻² with c = x + 2ᵐ⁻² + r, without a circuit
+//	Max(x, y) = y + ReLU(x − y) in one ring, where r_top and w do not matter
+//
+// The elements of a class are cut into n parts. Party p evaluates part p and
+// garbles the others, so that work is even and all messages share rounds.
+//
+// ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²), Max for x − y in
+// [−2ᵐ⁻¹, 2ᵐ⁻¹). Outside they are wrong by a multiple of 2ᵐ, so the planner of
+// widths must exclude it.
+//
+// Security: passive, up to n−1 corrupt parties. Opened are c, masked by r, whose
+// shares are padded pairwise by the products that made them, and e, masked by
+// λ. Material is for one use: two values of c under the same labels reveal a
+// Δ, and two inputs under the same r their difference. [Material] enforces that
+// within the process; who stores material must enforce it across crashes.
+//
+// Reference: D. Escudero, S. Ghosh, M. Keller, R. Rachuri, P. Scholl, "Improved
+// Primitives for MPC over Mixed Arithmetic-Binary Circuits", CRYPTO 2020,
+// ePrint 2020/338, for masks that are shared in both worlds; A. Ben-Efraim,
+// M. Nielsen, E. Omri, "Turbospeedz: Double Your Online SPDZ! Improving SPDZ
+// using Function Dependent Preprocessing", ACNS 2019, ePrint 2019/080, for
+// operating on masked values.
+//
+// Deviations: r is drawn as bits, each of which is converted to arithmetic shares
+// modulo what it contributes to, so that no adder is needed; the comparison,
+// the truncation's lift and the selection are one step with one opening.
+package compare
+
+import (
+	"fmt"
+
+	"github.com/tacit-mpc/tacit/circuits"
+	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/protocol/garble"
+)
+
+// A Kind is a function of the package.
+type Kind uint8
+
+// The kinds.
+const (
+	KindReLU Kind = iota + 1
+	KindMax
+	KindLift
+)
+
+func (k Kind) String() string {
+	switch k {
+	case KindReLU:
+		return "relu"
+	case KindMax:
+		return "max"
+	case KindLift:
+		return "lift"
+	}
+	return fmt.Sprintf("kind %d", uint8(k))
+}
+
+// A Class is the public part of the comparisons of one layer of one inference.
+type Class struct {
+	Kind  Kind
+	In    int // m: the width of the comparison, of which inputs are reduced
+	Out   int // k′: the width of the result; of Max it is In
+	N     int // elements
+	Layer int // number of the layer in the program
+}
+
+// Validate tells what is wrong with c.
+func (c Class) Validate() error {
+	switch {
+	case c.Kind < KindReLU || c.Kind > KindLift:
+		return fmt.Errorf("compare: unknown %v", c.Kind)
+	case c.In < 2 || c.In > circuits.MaxBits:
+		return fmt.Errorf("compare: %v of %d bits, want 2 to %d", c.Kind, c.In, circuits.MaxBits)
+	case c.Out < 1 || c.Out > 64 || c.Kind == KindMax && c.Out != c.In:
+		return fmt.Errorf("compare: %v from %d to %d bits", c.Kind, c.In, c.Out)
+	case c.N < 1 || c.N > maxElements:
+		return fmt.Errorf("compare: %v of %d elements", c.Kind, c.N)
+	case c.Layer < 0 || c.Layer >= 1<<24:
+		return fmt.Errorf("compare: layer %d", c.Layer)
+	}
+	return nil
+}
+
+const (
+	maxElements   = 1 << 30 // of one class
+	maxInferences = 1 << 30 // of one batch
+)
+
+func (c Class) garbled() bool { return c.Kind != KindLift }
+
+// rWidth is the width of the shares of r: c needs m bits of it, the result k′.
+func (c Class) rWidth() int { return max(c.In, c.Out) }
+
+// topWidth is the width of what is multiplied with w = 2ᵐ, or 0.
+func (c Class) topWidth() int { return max(c.Out-c.In, 0) }
+
+// productWidths are the widths of λ, λr and, where it matters, λr_top.
+func (c Class) productWidths() []int {
+	w := []int{c.Out, c.Out}
+	if c.topWidth() > 0 {
+		w = append(w, c.topWidth())
+	}
+	return w
+}
+
+// part returns the elements [lo, hi) that party p evaluates.
+func (c Class) part(n, p int) (lo, hi int) { return p * c.N / n, (p + 1) * c.N / n }
+
+const (
+	blockLen   = 1 << 10 // elements garbled under one hash key, at most
+	hashBudget = 1 << 20 // hashes under one key, at most, as far as n allows
+	chunkLen   = 1 << 14 // elements in memory at once while generating
+)
+
+// blockLen returns how many elements are garbled under one hash key: a gate
+// has 4 hashes for every garbler and owner.
+func (c Class) blockLen(n int) int {
+	size := blockLen
+	for size > 1 && c.garbled() && size*4*(c.In-1)*(n-1)*(n-1) > hashBudget {
+		size /= 2
+	}
+	return size
+}
+
+// A block is a run of elements of one inference that one party evaluates,
+// garbled under one key.
+type block struct{ eval, lo, hi int }
+
+func (b block) len() int { return b.hi - b.lo }
+
+// blocks returns the blocks that party eval evaluates.
+func (c Class) blocks(n, eval int) []block {
+	var bs []block
+	lo, hi := c.part(n, eval)
+	for size := c.blockLen(n); lo < hi; lo += size {
+		bs = append(bs, block{eval, lo, min(lo+size, hi)})
+	}
+	return bs
+}
+
+// A name is the public name of one batch of material, from which the keys of
+// all hashes of its garbled circuits are derived.
+type name [32]byte
+
+// batch returns the garbling of block b of inference number index.
+func (c Class) batch(n, self, index int, id name, b block) garble.Batch {
+	element := uint64(index)*uint64(c.N) + uint64(b.lo)
+	return garble.Batch{
+		Circuit: circuits.Comparison(c.In), Parties: n, Self: self, Eval: b.eval,
+		Key:   prg.DeriveBlock(id[:], "garble", uint64(c.Layer), uint64(b.eval), element),
+		Layer: c.Layer, Element: element, Len: b.len(),
+	}
+}

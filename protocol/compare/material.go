@@ -1,0 +1,135 @@
+package compare
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/protocol/garble"
+)
+
+// Material is one party's part of what [Generate] made for one class of one
+// inference. It is used once. Formatting it never shows its content.
+type Material struct {
+	_     noCopy
+	spent atomic.Bool
+	content
+}
+
+// The content of a Material, which moves to whoever spends it.
+type content struct {
+	class   Class
+	n, self int
+	index   int // of the inference in its batch
+	id      name
+
+	r, rTop                     []uint64 // shares; rTop and λr_top may be empty
+	lambda, lambdaR, lambdaRTop []uint64
+
+	seed   [32]byte // of the labels of c where this party garbles
+	delta  prg.Block
+	tables []*garble.Tables // of the blocks that this party evaluates
+}
+
+// noCopy makes go vet report copies.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+// Format hides m from every verb.
+func (m *Material) Format(f fmt.State, _ rune) {
+	if m.spent.Load() {
+		fmt.Fprint(f, "Material[spent]")
+		return
+	}
+	fmt.Fprintf(f, "Material[%v, %d]", m.class.Kind, m.class.N)
+}
+
+// Format hides c from every verb.
+func (c content) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "Material[%v, %d]", c.class.Kind, c.class.N)
+}
+
+func newMaterial(c Class, n, self, index int, id name, delta prg.Block, rng io.Reader) (*Material, error) {
+	m := new(Material)
+	m.content = content{class: c, n: n, self: self, index: index, id: id}
+	m.allocate()
+	if !c.garbled() {
+		return m, nil
+	}
+	m.delta = delta
+	if _, err := io.ReadFull(rng, m.seed[:]); err != nil {
+		return nil, fmt.Errorf("draw seed: %w", err)
+	}
+	return m, nil
+}
+
+// allocate makes the vectors of the class.
+func (c *content) allocate() {
+	c.r = make([]uint64, c.class.N)
+	if c.class.topWidth() > 0 {
+		c.rTop = make([]uint64, c.class.N)
+	}
+	if !c.class.garbled() {
+		return
+	}
+	c.lambda, c.lambdaR = make([]uint64, c.class.N), make([]uint64, c.class.N)
+	if c.class.topWidth() > 0 {
+		c.lambdaRTop = make([]uint64, c.class.N)
+	}
+}
+
+// products returns λ, λr and, if the class has it, λr_top.
+func (c *content) products() [][]uint64 {
+	p := [][]uint64{c.lambda, c.lambdaR}
+	if c.lambdaRTop != nil {
+		p = append(p, c.lambdaRTop)
+	}
+	return p
+}
+
+// Class returns the class that m is for.
+func (m *Material) Class() Class { return m.class }
+
+// spend moves the content out of m. It panics if that was done before: the
+// second use of a mask or a label reveals secrets.
+func (m *Material) spend() content {
+	if m.spent.Swap(true) {
+		panic("compare: material is spent")
+	}
+	c := m.content
+	m.content = content{class: c.class}
+	return c
+}
+
+// spendAll spends the material of one request, which must be of one class of
+// the kind.
+func spendAll(kind Kind, n, self int, mats []*Material) []content {
+	cs := make([]content, len(mats))
+	for b, m := range mats {
+		cs[b] = m.spend()
+		switch c := cs[b]; {
+		case c.class.Kind != kind:
+			panic(fmt.Sprintf("compare: material for %v used for %v", c.class.Kind, kind))
+		case c.n != n || c.self != self:
+			panic("compare: material of another party")
+		case c.class != cs[0].class:
+			panic("compare: material of several classes")
+		}
+	}
+	return cs
+}
+
+// erase forgets c.
+func (c *content) erase() {
+	for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop} {
+		clear(v)
+	}
+	clear(c.seed[:])
+	c.delta = prg.Block{}
+	for _, t := range c.tables {
+		t.Erase()
+	}
+}

@@ -1,0 +1,249 @@
+package compare
+
+import (
+	"fmt"
+
+	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/share"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// Steps of the functions below, after the prefix of the caller.
+const (
+	StepOpen   = ": open c"
+	StepLabels = ": labels of c"
+	StepBits   = ": e"
+)
+
+// ReLU returns shares of max(x, 0) modulo 2ᵏ′ and spends mats, one Material for
+// every inference of the request. x holds shares modulo 2ᵐ of the inferences'
+// inputs, one inference after the other; higher bits are ignored.
+//
+// Rounds: 3. Sends: m bits to every party per element; 16·(m−1) bytes to each
+// evaluator per element of its part; one bit to every party per element of
+// one's own part.
+func ReLU(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint64, error) {
+	return relu(m, step, spendAll(KindReLU, m.N(), m.Self(), mats), x)
+}
+
+// Max returns shares of max(x, y) modulo 2ᵐ and spends mats:
+//
+//	max(x, y) = y + ReLU(x − y)
+//
+// Rounds and Sends: as [ReLU].
+func Max(m *transport.Mesh, step string, mats []*Material, x, y []uint64) ([]uint64, error) {
+	cs := spendAll(KindMax, m.N(), m.Self(), mats)
+	if len(x) != len(y) {
+		panic(fmt.Sprintf("compare: maximum of %d and %d elements", len(x), len(y)))
+	}
+	d := append([]uint64(nil), x...)
+	ring.SubFrom(d, y)
+	z, err := relu(m, step, cs, d)
+	if err != nil || len(cs) == 0 {
+		return z, err
+	}
+	ring.AddTo(z, y)
+	ring.Reduce(z, cs[0].class.Out)
+	return z, nil
+}
+
+// Lift returns shares of x modulo 2ᵏ′ and spends mats, for shares x modulo 2ᵐ of
+// numbers in [−2ᵐ⁻², 2ᵐ⁻²).
+//
+// Rounds: 1. Sends: m bits to every party per element.
+func Lift(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint64, error) {
+	cs := spendAll(KindLift, m.N(), m.Self(), mats)
+	if len(cs) == 0 {
+		return nil, nil
+	}
+	class := cs[0].class
+	var offset uint64 // makes x non-negative
+	if m.Self() == 0 {
+		offset = 1 << (class.In - 2)
+	}
+	c, err := open(m, step, cs, x, offset)
+	if err != nil {
+		return nil, err
+	}
+	z := make([]uint64, len(x))
+	for b := range cs {
+		lo := b * class.N
+		for i, r := range cs[b].r {
+			z[lo+i] = -r - offset
+			if m.Self() == 0 {
+				z[lo+i] += c[lo+i]
+			}
+		}
+		for i, top := range cs[b].rTop {
+			z[lo+i] += wrap(c[lo+i], class.In) * top
+		}
+		cs[b].erase()
+	}
+	ring.Reduce(z, class.Out)
+	return z, nil
+}
+
+// wrap returns w = 2ᵐ·(1 − c_top).
+func wrap(c uint64, m int) uint64 { return (1 - c>>(m-1)&1) << m }
+
+// open returns c = x + offset + r mod 2ᵐ, to which each party may add an offset.
+func open(m *transport.Mesh, step string, cs []content, x []uint64, offset uint64) ([]uint64, error) {
+	class := cs[0].class
+	if len(x) != len(cs)*class.N {
+		panic(fmt.Sprintf("compare: %d elements for %d inferences of %d", len(x), len(cs), class.N))
+	}
+	c := make([]uint64, len(x))
+	for b := range cs {
+		part := c[b*class.N:][:class.N]
+		copy(part, x[b*class.N:])
+		ring.AddTo(part, cs[b].r)
+	}
+	for i := range c {
+		c[i] += offset
+	}
+	sums, err := share.Open(m, step+StepOpen, share.Opening{X: c, Width: class.In})
+	if err != nil {
+		return nil, err
+	}
+	return sums[0], nil
+}
+
+// relu is [ReLU] in the widths of the material.
+func relu(m *transport.Mesh, step string, cs []content, x []uint64) ([]uint64, error) {
+	if len(cs) == 0 {
+		return nil, nil
+	}
+	c, err := open(m, step, cs, x, 0)
+	if err != nil {
+		return nil, err
+	}
+	e, err := signs(m, step, cs, c)
+	if err != nil {
+		return nil, err
+	}
+	class := cs[0].class
+	z := make([]uint64, len(x))
+	for b := range cs {
+		lo := b * class.N
+		cs[b].selectTo(z[lo:lo+class.N], c[lo:], e[lo:])
+		cs[b].erase()
+	}
+	ring.Reduce(z, class.Out)
+	return z, nil
+}
+
+// selectTo sets z to shares of b·(c − r + w·r_top), b = e + (1−2e)·λ.
+func (m *content) selectTo(z, c, e []uint64) {
+	public := uint64(0) // who adds public terms
+	if m.self == 0 {
+		public = 1
+	}
+	for i := range z {
+		sign := 1 - 2*e[i]
+		z[i] = c[i]*(e[i]*public+sign*m.lambda[i]) - (e[i]*m.r[i] + sign*m.lambdaR[i])
+	}
+	if m.rTop == nil {
+		return
+	}
+	for i := range z {
+		sign := 1 - 2*e[i]
+		z[i] += wrap(c[i], m.class.In) * (e[i]*m.rTop[i] + sign*m.lambdaRTop[i])
+	}
+}
+
+// signs returns e for all elements: garblers send the labels of c to the
+// evaluators, who evaluate and tell e to all.
+func signs(m *transport.Mesh, step string, cs []content, c []uint64) ([]uint64, error) {
+	labels, err := exchangeLabels(m, step, cs, c)
+	if err != nil {
+		return nil, err
+	}
+	class, n, self := cs[0].class, m.N(), m.Self()
+	var own []uint64
+	for b := range cs {
+		for _, t := range cs[b].tables {
+			lo := b*class.N + int(t.Element-uint64(cs[b].index)*uint64(class.N))
+			at := make([][]prg.Block, n)
+			for j := range n {
+				if j != self {
+					at[j], labels[j] = labels[j][:t.LabelLen()], labels[j][t.LabelLen():]
+				}
+			}
+			for _, bit := range t.Eval(at, complement(c[lo:lo+t.Len], class.In)) {
+				own = append(own, uint64(bit))
+			}
+		}
+	}
+	return exchangeBits(m, step, class, len(cs), own)
+}
+
+// complement returns the bits of ¬c, as vectors.
+func complement(c []uint64, m int) [][]uint8 {
+	bits := make([][]uint8, m)
+	for k := range bits {
+		bits[k] = make([]uint8, len(c))
+		for i, v := range c {
+			bits[k][i] = uint8(^v>>k) & 1
+		}
+	}
+	return bits
+}
+
+// exchangeLabels sends every evaluator this party's labels of its part of c and
+// returns what this party gets for its own.
+func exchangeLabels(m *transport.Mesh, step string, cs []content, c []uint64) ([][]prg.Block, error) {
+	class, n := cs[0].class, m.N()
+	size := func(p int) int { // blocks that party p gets from each garbler
+		lo, hi := class.part(n, p)
+		return len(cs) * (hi - lo) * (class.In - 1)
+	}
+	out, in, got := make([][]byte, n), make([][]byte, n), make([][]prg.Block, n)
+	for p := range n {
+		if p == m.Self() {
+			continue
+		}
+		sent := make([]prg.Block, size(p))
+		out[p] = prg.Bytes(sent)
+		for b := range cs {
+			for _, blk := range class.blocks(n, p) {
+				batch := class.batch(n, m.Self(), cs[b].index, cs[b].id, blk)
+				bits := complement(c[b*class.N:][blk.lo:blk.hi], class.In)
+				batch.Labels(sent[:batch.LabelLen()], cs[b].seed, cs[b].delta, bits)
+				sent = sent[batch.LabelLen():]
+			}
+		}
+		got[p] = make([]prg.Block, size(m.Self()))
+		in[p] = prg.Bytes(got[p])
+	}
+	if err := m.Exchange(step+StepLabels, out, in); err != nil {
+		return nil, err
+	}
+	return got, nil
+}
+
+// exchangeBits tells all parties own, the bits of this party's part, and returns
+// the bits of all elements of a request of batch inferences.
+func exchangeBits(m *transport.Mesh, step string, class Class, batch int, own []uint64) ([]uint64, error) {
+	n := m.N()
+	out, in := make([][]byte, n), make([][]byte, n)
+	msg := ring.AppendPacked(nil, own, 1)
+	for p := range n {
+		lo, hi := class.part(n, p)
+		out[p], in[p] = msg, make([]byte, ring.PackedLen(batch*(hi-lo), 1))
+	}
+	if err := m.Exchange(step+StepBits, out, in); err != nil {
+		return nil, err
+	}
+	in[m.Self()] = msg
+	e := make([]uint64, batch*class.N)
+	for p := range n {
+		lo, hi := class.part(n, p)
+		bits := make([]uint64, batch*(hi-lo))
+		ring.Unpack(bits, in[p], 1)
+		for b := range batch {
+			copy(e[b*class.N+lo:b*class.N+hi], bits[b*(hi-lo):])
+		}
+	}
+	return e, nil
+}

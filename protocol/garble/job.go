@@ -1,0 +1,351 @@
+package garble
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/tacit-mpc/tacit/circuits"
+	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// A Source makes the correlated randomness of one session: an [ot.Session].
+type Source interface {
+	Delta() prg.Block
+	Share(b ot.Bits, owner int) []prg.Block
+	Authenticate(m *transport.Mesh, step string, reqs []ot.Request) ([]ot.Bits, error)
+	And(m *transport.Mesh, step string, reqs []ot.AndRequest) ([][]uint8, error)
+}
+
+// Steps of [Run], after the prefix of the caller.
+const (
+	StepMasks    = ": authenticate masks"
+	StepProducts = ": products of masks"
+	StepAuth     = ": authenticate products"
+	StepRows     = ": rows to evaluators"
+)
+
+// A Job is the garbling of one batch.
+type Job struct {
+	Batch
+
+	gates []gate
+	seed  [32]byte // of the labels; only a garbler's is used
+	drawn []uint8  // this party's shares of all masks
+
+	masks    []ot.Bits // by wire; without X where the mask is 0
+	products [][]uint8 // shares of λa·λb by gate, nil where it is 0
+	sums     []ot.Bits // λa·λb ⊕ λc by gate, of gates with labels
+	out      ot.Bits
+	done     circuits.Wire // labels of sums before this wire are set
+	tables   *Tables
+}
+
+// New starts the garbling of b. It draws this party's shares of all masks from
+// rng in one read: masked inputs, then And gates, a bit for each element. The
+// seed is that from which this party, as a garbler, makes the labels of public
+// inputs, here and in [Batch.Labels].
+func New(b Batch, seed [32]byte, rng io.Reader) (*Job, error) {
+	j := &Job{Batch: b, gates: gates(b.Circuit), seed: seed}
+	n := (len(b.Circuit.Masked()) + len(j.gates)) * b.Len
+	packed := make([]byte, (n+7)/8)
+	if _, err := io.ReadFull(rng, packed); err != nil {
+		return nil, fmt.Errorf("draw masks: %w", err)
+	}
+	j.drawn = make([]uint8, n)
+	for i := range j.drawn {
+		j.drawn[i] = packed[i/8] >> (i % 8) & 1
+	}
+	clear(packed)
+	return j, nil
+}
+
+// Masked returns the bits of masked input k. The garblers hold keys.
+func (j *Job) Masked(k int) ot.Bits { return j.masks[j.Circuit.Masked()[k]] }
+
+// Out returns the mask of the output. All parties hold keys.
+func (j *Job) Out() ot.Bits { return j.out }
+
+// Tables returns what the evaluator needs later, and nil at garblers.
+func (j *Job) Tables() *Tables { return j.tables }
+
+// Run garbles all jobs. The requests ride along in its first round, and their
+// bits are returned.
+//
+// Rounds: 4, without the second and third where no job has products for them.
+// Sends: per job, element and garbler, the rows of package comment to the
+// evaluator; see [PlanRows].
+//
+// Security: see the package comment. What garblers see are messages of
+// [Source]; the evaluator alone gets rows.
+func Run(m *transport.Mesh, s Source, step string, jobs []*Job, ride []ot.Request) ([]ot.Bits, error) {
+	var reqs []ot.Request
+	for _, j := range jobs {
+		reqs = append(reqs, j.maskRequests()...)
+	}
+	bits, err := s.Authenticate(m, step+StepMasks, append(reqs, ride...))
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range jobs {
+		j.setMasks(bits[0], bits[1])
+		bits = bits[2:]
+	}
+	if err := multiplyMasks(m, s, step, jobs); err != nil {
+		return nil, err
+	}
+	if err := sendRows(m, s, step, jobs); err != nil {
+		return nil, err
+	}
+	return bits, nil
+}
+
+// maskRequests asks for all masks towards the garblers, and for the mask of the
+// output also towards the evaluator, who multiplies with it.
+func (j *Job) maskRequests() []ot.Request {
+	return []ot.Request{
+		{X: j.drawn, Holders: ot.All(j.Parties), Keys: j.keys()},
+		{X: j.outShare(), Holders: j.keys(), Keys: ot.Set(0).With(j.Eval)},
+	}
+}
+
+// outShare returns this party's share of the mask of the output.
+func (j *Job) outShare() []uint8 {
+	x := make([]uint8, j.Len)
+	var add func(w circuits.Wire, drawn map[circuits.Wire]int)
+	add = func(w circuits.Wire, drawn map[circuits.Wire]int) {
+		switch g := j.Circuit.Gates()[w]; g.Op {
+		case circuits.Xor:
+			add(g.A, drawn)
+			add(g.B, drawn)
+		case circuits.Masked, circuits.And:
+			for e, v := range j.drawn[drawn[w]*j.Len:][:j.Len] {
+				x[e] ^= v
+			}
+		}
+	}
+	add(j.Circuit.Out(), j.places())
+	return x
+}
+
+// places returns the place of every wire with a mask of its own in drawn.
+func (j *Job) places() map[circuits.Wire]int {
+	place := map[circuits.Wire]int{}
+	for _, w := range append(append([]circuits.Wire(nil), j.Circuit.Masked()...), j.Circuit.Ands()...) {
+		place[w] = len(place)
+	}
+	return place
+}
+
+// setMasks derives the masks of all wires from those of inputs and gates.
+func (j *Job) setMasks(drawn, toEval ot.Bits) {
+	place := j.places()
+	j.masks = make([]ot.Bits, len(j.Circuit.Gates()))
+	for w, g := range j.Circuit.Gates() {
+		switch g.Op {
+		case circuits.Masked, circuits.And:
+			lo := place[circuits.Wire(w)] * j.Len
+			j.masks[w] = drawn.Slice(lo, lo+j.Len)
+		case circuits.Xor:
+			j.masks[w] = xorBits(j.masks[g.A], j.masks[g.B])
+		}
+	}
+	// The mask of the output has keys at the garblers by its derivation, and a
+	// fresh one at the evaluator.
+	out := j.masks[j.Circuit.Out()]
+	out.M, out.K = append([][]prg.Block(nil), out.M...), append([][]prg.Block(nil), out.K...)
+	out.Keys = ot.All(j.Parties)
+	if j.Self == j.Eval {
+		for _, i := range j.garblers() {
+			out.K[i] = toEval.K[i]
+		}
+	} else {
+		out.M[j.Eval] = toEval.M[j.Eval]
+	}
+	j.out = out
+	j.drawn = nil
+}
+
+func xorBits(a, b ot.Bits) ot.Bits {
+	if a.X == nil {
+		return b
+	}
+	if b.X == nil {
+		return a
+	}
+	return a.Xor(b)
+}
+
+// multiplyMasks makes the products of the masks of the operands of every gate,
+// all at once, and authenticates those that labels depend on.
+func multiplyMasks(m *transport.Mesh, s Source, step string, jobs []*Job) error {
+	var ands []ot.AndRequest
+	for _, j := range jobs {
+		ands = append(ands, j.andRequests()...)
+	}
+	var products [][]uint8
+	var err error
+	if len(ands) > 0 {
+		if products, err = s.And(m, step+StepProducts, ands); err != nil {
+			return err
+		}
+	}
+	var auth []ot.Request
+	for _, j := range jobs {
+		products = j.setProducts(products)
+		if x := j.labelledProducts(); len(x) > 0 {
+			auth = append(auth, ot.Request{X: x, Holders: ot.All(j.Parties), Keys: j.keys()})
+		}
+	}
+	var bits []ot.Bits
+	if len(auth) > 0 {
+		if bits, err = s.Authenticate(m, step+StepAuth, auth); err != nil {
+			return err
+		}
+	}
+	for _, j := range jobs {
+		bits = j.setSums(bits)
+	}
+	return nil
+}
+
+func (j *Job) andRequests() []ot.AndRequest {
+	var reqs []ot.AndRequest
+	for _, g := range j.gates {
+		if g.product {
+			reqs = append(reqs, ot.AndRequest{
+				A: j.masks[g.a], B: j.masks[g.b],
+				Eval: j.Eval, Layer: j.Layer, Gate: g.number, Element: j.Element,
+			})
+		}
+	}
+	return reqs
+}
+
+// setProducts takes the products of j and returns those of later jobs.
+func (j *Job) setProducts(products [][]uint8) [][]uint8 {
+	j.products = make([][]uint8, len(j.gates))
+	for _, g := range j.gates {
+		if g.product {
+			j.products[g.number], products = products[0], products[1:]
+		}
+	}
+	return products
+}
+
+func (j *Job) labelledProducts() []uint8 {
+	var x []uint8
+	for _, g := range j.gates {
+		if g.product && g.labelled {
+			x = append(x, j.products[g.number]...)
+		}
+	}
+	return x
+}
+
+// setSums takes the authenticated products of j and returns those of later jobs.
+func (j *Job) setSums(bits []ot.Bits) []ot.Bits {
+	j.sums = make([]ot.Bits, len(j.gates))
+	lo := 0
+	for _, g := range j.gates {
+		switch {
+		case g.product && g.labelled:
+			j.sums[g.number] = bits[0].Slice(lo, lo+j.Len).Xor(j.masks[g.out])
+			lo += j.Len
+		case g.labelled:
+			j.sums[g.number] = j.masks[g.out]
+		}
+	}
+	if lo > 0 {
+		return bits[1:]
+	}
+	return bits
+}
+
+// sendRows sends the rows of every garbler to the evaluators and adds up what
+// this party gets as one.
+func sendRows(m *transport.Mesh, s Source, step string, jobs []*Job) error {
+	out, in := make([][]byte, m.N()), make([][]byte, m.N())
+	got := make([][]prg.Block, m.N())
+	sent, received := rowSizes(m.N(), m.Self(), jobs)
+	for p := range m.N() {
+		if p == m.Self() {
+			continue
+		}
+		// Blocks come first and the bits, packed, fill the start of the rest.
+		blocks, bits := make([]prg.Block, 0, sent[p].blocks+(sent[p].bits+127)/128), make([]uint8, 0, sent[p].bits)
+		for _, j := range jobs {
+			if j.Eval == p {
+				blocks, bits = j.garble(s, blocks, bits)
+			}
+		}
+		msg := prg.Bytes(blocks[:cap(blocks)])[:sent[p].bytes()]
+		packBits(msg[16*len(blocks):], bits)
+		out[p] = msg
+		got[p] = make([]prg.Block, received[p].blocks+(received[p].bits+127)/128)
+		in[p] = prg.Bytes(got[p])[:received[p].bytes()]
+	}
+	if err := m.Exchange(step+StepRows, out, in); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if j.Eval == m.Self() {
+			j.own(s)
+		}
+	}
+	for p := range m.N() {
+		if p == m.Self() {
+			continue
+		}
+		blocks, bits := got[p][:received[p].blocks], unpackBits(in[p][16*received[p].blocks:], received[p].bits)
+		for _, j := range jobs {
+			if j.Eval == m.Self() {
+				blocks, bits = j.fold(p, blocks, bits)
+			}
+		}
+	}
+	return nil
+}
+
+// A size is that of a message: blocks and bits.
+type size struct{ blocks, bits int }
+
+func (s size) bytes() int { return 16*s.blocks + ring.PackedLen(s.bits, 1) }
+
+// rowSizes returns the sizes of what this party sends to and gets from each
+// other in the round of rows.
+func rowSizes(n, self int, jobs []*Job) (sent, received []size) {
+	sent, received = make([]size, n), make([]size, n)
+	for _, j := range jobs {
+		s := j.sizes()
+		if j.Eval != self {
+			sent[j.Eval].blocks += s.sentRows * j.Len
+			sent[j.Eval].bits += j.sentBitRows(self) * j.Len
+			continue
+		}
+		for _, p := range j.garblers() {
+			received[p].blocks += s.sentRows * j.Len
+			received[p].bits += j.sentBitRows(p) * j.Len
+		}
+	}
+	return sent, received
+}
+
+// packBits sets dst to the bits, the first lowest.
+func packBits(dst []byte, bits []uint8) {
+	clear(dst)
+	for i, b := range bits {
+		dst[i/8] |= (b & 1) << (i % 8)
+	}
+}
+
+// unpackBits returns the first n bits of src.
+func unpackBits(src []byte, n int) []uint8 {
+	bits := make([]uint8, n)
+	for i := range bits {
+		bits[i] = src[i/8] >> (i % 8) & 1
+	}
+	return bits
+}

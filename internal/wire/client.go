@@ -173,3 +173,9 @@ func (r Result) Validate() error {
 		"statistics length": r.Stats >= 0 && r.Stats <= MaxReport,
 	})
 }
+
+// Labels of the tensors that clients share by seeds. The index counts tensors.
+const (
+	LabelInput  = "client input"
+	LabelWeight = "model weight"
+)

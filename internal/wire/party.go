@@ -14,6 +14,7 @@ const (
 	KindDeal    Kind = "deal"
 	KindPrep    Kind = "prep"
 	KindJoin    Kind = "join"
+	KindPing    Kind = "ping"
 )
 
 // A Session proposes an online session. It opens the stream from party 0 that
@@ -82,7 +83,7 @@ func (p Prep) Validate() error {
 	return check(map[string]bool{
 		"mesh id":    p.Mesh != ID{},
 		"model name": ValidName(p.Model),
-		"batch":      p.Batch >= 1 && p.Batch <= MaxIndex,
+		"batch":      p.Batch >= 1 && p.Batch <= MaxBatch,
 	})
 }
 
@@ -99,6 +100,15 @@ func (Join) Kind() Kind { return KindJoin }
 func (j Join) Validate() error {
 	return check(map[string]bool{"mesh id": j.Mesh != ID{}, "lane": ValidName(j.Lane)})
 }
+
+// A Ping asks a party to answer with a Ping.
+type Ping struct{}
+
+// Kind implements [Message].
+func (Ping) Kind() Kind { return KindPing }
+
+// Validate implements [Message].
+func (Ping) Validate() error { return nil }
 
 // A Topic is something that parties must agree on before they compute.
 type Topic int

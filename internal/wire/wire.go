@@ -39,7 +39,7 @@ const (
 	// MaxHeader bounds the header of a message, in bytes.
 	MaxHeader = 64 << 10
 	// MaxManifest bounds the manifest of a model, in bytes.
-	MaxManifest = 64 << 20
+	MaxManifest = 256 << 20
 	// MaxReport bounds statistics and status reports, in bytes.
 	MaxReport = 4 << 20
 )

@@ -3,6 +3,13 @@
 // An element is a uint64 of which the low k bits count: sums and products wrap
 // modulo 2⁶⁴, which maps onto every smaller ring, so that a function needs the
 // width only where bits are dropped, sent or drawn.
+//
+// Nothing here branches on, or indexes by, the value of an element.
+//
+// Products run on AVX-512 or AVX2 where the processor has it, chosen once, else
+// in portable Go; the results are the same. The build tag purego leaves only
+// the portable form. The assembly is written by the generator in asm, a module
+// of its own; go generate runs it.
 package ring
 
 import (
@@ -10,6 +17,8 @@ import (
 	"fmt"
 	"io"
 )
+
+//go:generate go run -C asm . -out ../tile_amd64.s -stubs ../tile_stubs_amd64.go -pkg ring
 
 // Mask returns 2ᵏ−1.
 func Mask(k int) uint64 { return ^uint64(0) >> (64 - uint(k)) }
@@ -56,42 +65,4 @@ func Random(rand io.Reader, v []uint64, k int) error {
 	}
 	clear(b)
 	return nil
-}
-
-// PackedLen returns the number of bytes of n elements mod 2ᵏ.
-func PackedLen(n, k int) int { return (n*k + 7) / 8 }
-
-// AppendPacked appends the low k bits of every element, least significant
-// first. Bits above k never leave the machine.
-func AppendPacked(dst []byte, v []uint64, k int) []byte {
-	mask := Mask(k)
-	var acc uint64
-	var have int // bits in acc, < 64
-	for _, x := range v {
-		x &= mask
-		acc |= x << uint(have)
-		if have += k; have >= 64 {
-			dst = binary.LittleEndian.AppendUint64(dst, acc)
-			have -= 64
-			acc = x >> uint(k-have) // a shift by 64 gives 0
-		}
-	}
-	for ; have > 0; have -= 8 {
-		dst = append(dst, byte(acc))
-		acc >>= 8
-	}
-	return dst
-}
-
-// Unpack is the inverse of [AppendPacked]. It reads PackedLen(len(v), k) bytes.
-func Unpack(v []uint64, src []byte, k int) {
-	src = src[:PackedLen(len(v), k)]
-	mask := Mask(k)
-	for i := range v {
-		bit := i * k
-		var b [16]byte
-		copy(b[:], src[bit/8:])
-		s := uint(bit % 8)
-		v[i] = (binary.LittleEndian.Uint64(b[:])>>s | uint64(b[8])<<1<<(63-s)) & mask
-	}
 }

@@ -99,6 +99,7 @@ func (c Class) Validate() error {
 const (
 	maxElements   = 1 << 30 // of one class
 	maxInferences = 1 << 30 // of one batch
+	maxParties    = 64      // as sets of parties are words
 )
 
 func (c Class) garbled() bool { return c.Kind != KindLift }

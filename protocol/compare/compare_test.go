@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/protocol/ot"
@@ -25,6 +26,7 @@ func tape(seed uint64, party int) io.Reader {
 // withSession runs f at n parties with a session each.
 func withSession(t *testing.T, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
 	t.Helper()
+	prg.ForgetTweaks()
 	testnet.Run(t, n, func(m *transport.Mesh) error {
 		rng := tape(1, m.Self())
 		base, err := ot.Setup(m, rng)

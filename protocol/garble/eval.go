@@ -2,6 +2,7 @@ package garble
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 
 	"github.com/tacit-mpc/tacit/circuits"
@@ -51,6 +52,9 @@ func ParseTables(b Batch, data []byte) (*Tables, error) {
 	}
 	t := newTables(b)
 	n := copy(prg.Bytes(t.rows), data)
+	if used := len(t.bits) % 8; used > 0 && data[len(data)-1]>>used != 0 {
+		return nil, errors.New("garble: tables with stray bits")
+	}
 	t.bits = unpackBits(data[n:], len(t.bits))
 	return t, nil
 }

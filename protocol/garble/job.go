@@ -76,7 +76,7 @@ func (j *Job) Tables() *Tables { return j.tables }
 //
 // Rounds: 4, without the second and third where no job has products for them.
 // Sends: per job, element and garbler, the rows of package comment to the
-// evaluator; see [PlanRows].
+// evaluator; see [Plan].
 //
 // Security: see the package comment. What garblers see are messages of
 // [Source]; the evaluator alone gets rows.
@@ -267,9 +267,16 @@ func (j *Job) setSums(bits []ot.Bits) []ot.Bits {
 // sendRows sends the rows of every garbler to the evaluators and adds up what
 // this party gets as one.
 func sendRows(m *transport.Mesh, s Source, step string, jobs []*Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
 	out, in := make([][]byte, m.N()), make([][]byte, m.N())
 	got := make([][]prg.Block, m.N())
-	sent, received := rowSizes(m.N(), m.Self(), jobs)
+	batches := make([]Batch, len(jobs))
+	for i, j := range jobs {
+		batches[i] = j.Batch
+	}
+	sent, received := rowSizes(m.N(), m.Self(), batches)
 	for p := range m.N() {
 		if p == m.Self() {
 			continue
@@ -316,18 +323,18 @@ func (s size) bytes() int { return 16*s.blocks + ring.PackedLen(s.bits, 1) }
 
 // rowSizes returns the sizes of what this party sends to and gets from each
 // other in the round of rows.
-func rowSizes(n, self int, jobs []*Job) (sent, received []size) {
+func rowSizes(n, self int, batches []Batch) (sent, received []size) {
 	sent, received = make([]size, n), make([]size, n)
-	for _, j := range jobs {
-		s := j.sizes()
-		if j.Eval != self {
-			sent[j.Eval].blocks += s.sentRows * j.Len
-			sent[j.Eval].bits += j.sentBitRows(self) * j.Len
+	for _, b := range batches {
+		s := b.sizes()
+		if b.Eval != self {
+			sent[b.Eval].blocks += s.sentRows * b.Len
+			sent[b.Eval].bits += b.sentBitRows(self) * b.Len
 			continue
 		}
-		for _, p := range j.garblers() {
-			received[p].blocks += s.sentRows * j.Len
-			received[p].bits += j.sentBitRows(p) * j.Len
+		for _, p := range b.garblers() {
+			received[p].blocks += s.sentRows * b.Len
+			received[p].bits += b.sentBitRows(p) * b.Len
 		}
 	}
 	return sent, received

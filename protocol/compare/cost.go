@@ -1,0 +1,106 @@
+package compare
+
+import (
+	"slices"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/garble"
+	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// A Cost is what a call costs one party, exactly: Steps is what
+// [transport.Mesh.Steps] shows of it, the counts are what [ot.Session.Counts]
+// shows.
+type Cost struct {
+	Gates int64 // And gates of all circuits
+	ot.Counts
+	Steps []transport.Stats
+}
+
+// add adds a call under a step name.
+func (c *Cost) add(step string, cost ot.Cost) {
+	if cost.Rounds == 0 {
+		return
+	}
+	c.Counts.Add(cost.Counts)
+	i := slices.IndexFunc(c.Steps, func(s transport.Stats) bool { return s.Step == step })
+	if i < 0 {
+		i = len(c.Steps)
+		c.Steps = append(c.Steps, transport.Stats{Step: step})
+	}
+	c.Steps[i].Rounds += cost.Rounds
+	c.Steps[i].Sent += cost.Sent
+	c.Steps[i].Received += cost.Received
+}
+
+// PlanGenerate returns the cost of [Generate] for party self of n, with
+// OT-extension trees of the given depth.
+func PlanGenerate(n, self, depth int, classes []Class, batch int) Cost {
+	return planGenerate(n, self, depth, classes, batch, chunkLen)
+}
+
+func planGenerate(n, self, depth int, classes []Class, batch, chunk int) Cost {
+	var c Cost
+	for _, us := range chunks(unitsOf(n, classes, batch), chunk) {
+		c.addChunk(n, self, depth, us)
+	}
+	return c
+}
+
+// addChunk adds the steps of [generation.run].
+func (c *Cost) addChunk(n, self, depth int, us []unit) {
+	var batches []garble.Batch
+	var ride []ot.AuthShape
+	var bits, products []ot.MulShape
+	for _, u := range us {
+		o := order(n, u.eval)
+		for k := range u.class.In {
+			bits = append(bits, ot.MulShape{N: u.len(), Widths: []int{u.class.rWidth() - k}, Order: o, One: true})
+		}
+		if !u.class.garbled() {
+			ride = append(ride, liftShape(u, n))
+			continue
+		}
+		products = append(products, ot.MulShape{N: u.len(), Widths: u.class.productWidths(), Order: o})
+		batches = append(batches, u.class.batch(n, self, u.inference, name{}, u.block))
+		c.Gates += int64(u.len() * (u.class.In - 1))
+	}
+	for _, step := range garble.Plan(n, self, depth, batches, ride) {
+		c.add(stepGenerate+step.Step, step.Cost)
+	}
+	c.add(stepBits, ot.PlanMul(n, self, bits))
+	c.add(stepSelect, ot.PlanMul(n, self, products))
+}
+
+// PlanOnline returns the cost for party self of n of [ReLU], [Max] or [Lift], by
+// the kind of the class, on a request of batch inferences under the given step.
+func PlanOnline(n, self int, step string, class Class, batch int) Cost {
+	var c Cost
+	if batch == 0 {
+		return c
+	}
+	broadcast := func(bits int) int64 { return int64(n-1) * int64((bits+7)/8) }
+	part := func(p int) int {
+		lo, hi := class.part(n, p)
+		return batch * (hi - lo)
+	}
+	open := int64(n-1) * int64(ring.PackedLen(batch*class.N, class.In))
+	c.add(step+StepOpen, ot.Cost{Rounds: 1, Sent: open, Received: open})
+	if !class.garbled() {
+		return c
+	}
+	c.Gates = int64(batch * class.N * (class.In - 1))
+	label := int64(16 * (class.In - 1))
+	own := part(self)
+	labels := ot.Cost{Rounds: 1, Sent: label * int64(batch*class.N-own), Received: label * int64((n-1)*own)}
+	c.add(step+StepLabels, labels)
+	bits := ot.Cost{Rounds: 1, Sent: broadcast(own)}
+	for p := range n {
+		if p != self {
+			bits.Received += int64((part(p) + 7) / 8)
+		}
+	}
+	c.add(step+StepBits, bits)
+	return c
+}

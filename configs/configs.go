@@ -69,9 +69,9 @@ type Client struct {
 // A Model is the place for one model: how much is prepared for it, and when.
 type Model struct {
 	Name     string `yaml:"name"`
-	Pool     int    `yaml:"pool"`      // preprocessed inferences to keep ready
-	Batch    int    `yaml:"batch"`     // inferences preprocessed at once
-	MaxBatch int    `yaml:"max_batch"` // rows of one request; if not given, that of Limits
+	Pool     int    `yaml:"pool"`                // preprocessed inferences to keep ready
+	Batch    int    `yaml:"batch"`               // inferences preprocessed at once
+	MaxBatch int    `yaml:"max_batch,omitempty"` // rows of one request; if not given, that of Limits
 }
 
 // Timeouts bound how long a party waits before it gives up on others.
@@ -88,7 +88,9 @@ type Limits struct {
 	MaxSessions int `yaml:"max_sessions"` // predictions at the same time
 }
 
-func defaultTimeouts() Timeouts {
+// DefaultTimeouts are those of a file that does not say otherwise. A step is short
+// enough for a client to learn within 5 seconds that a party has died.
+func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		Session:  time.Minute,
 		Step:     4 * time.Second,
@@ -97,7 +99,8 @@ func defaultTimeouts() Timeouts {
 	}
 }
 
-func defaultLimits() Limits {
+// DefaultLimits are those of a file that does not say otherwise.
+func DefaultLimits() Limits {
 	return Limits{MaxBatch: 32, MaxSessions: 8}
 }
 

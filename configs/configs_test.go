@@ -68,7 +68,7 @@ func TestShippedFilesAgree(t *testing.T) {
 	}
 	equal(t, gotCluster, cluster)
 
-	defaults := Deployment{Timeouts: defaultTimeouts(), Limits: defaultLimits()}
+	defaults := Deployment{Timeouts: DefaultTimeouts(), Limits: DefaultLimits()}
 	if d.Timeouts != defaults.Timeouts || d.Limits != defaults.Limits {
 		t.Errorf("three-hosts.yaml says that %v and %v are the defaults", d.Timeouts, d.Limits)
 	}
@@ -76,19 +76,12 @@ func TestShippedFilesAgree(t *testing.T) {
 
 func TestADeploymentYieldsAFileForEverybody(t *testing.T) {
 	d := threeHosts(t)
-	files, err := d.Files()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) != 5 {
-		t.Errorf("%d files for 3 parties and 2 clients", len(files))
-	}
 	for i, m := range d.Parties {
-		p, err := ParseParty(m.Name, files[m.Name+"/party.yaml"])
+		want, err := d.PartyConfig(i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := d.PartyConfig(i)
+		p, err := ParseParty(m.Name, want.YAML())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,13 +90,35 @@ func TestADeploymentYieldsAFileForEverybody(t *testing.T) {
 			t.Errorf("%s is party %d, want %d", m.Name, p.Self(), i)
 		}
 	}
-	for _, c := range d.Clients {
-		if _, err := ParseCluster(c.Name, files[c.Name+"/cluster.yaml"]); err != nil {
-			t.Error(err)
-		}
+	want, err := d.Cluster()
+	if err != nil {
+		t.Fatal(err)
 	}
+	c, err := ParseCluster("cluster.yaml", want.YAML())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, c, want)
+	again, err := ParseDeployment("deployment.yaml", d.YAML())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, again, d)
 	if _, err := d.PartyConfig(3); err == nil {
 		t.Error("a party that is not there has a configuration")
+	}
+}
+
+// TestADeploymentCanBeMadeByAProgram leaves out what has a default.
+func TestADeploymentCanBeMadeByAProgram(t *testing.T) {
+	d := threeHosts(t)
+	d.Models[0].MaxBatch = 0
+	again, err := ParseDeployment("deployment.yaml", d.YAML())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Models[0].MaxBatch; got != DefaultLimits().MaxBatch {
+		t.Errorf("requests of %d rows, want the default", got)
 	}
 }
 
@@ -114,8 +129,7 @@ func TestADraftYieldsNothingAndSaysWhoIsMissing(t *testing.T) {
 	}
 	_, perr := d.PartyConfig(0)
 	_, cerr := d.Cluster()
-	_, ferr := d.Files()
-	for _, err := range []error{perr, cerr, ferr} {
+	for _, err := range []error{perr, cerr} {
 		if err == nil {
 			t.Fatal("a deployment without identities was used")
 		}

@@ -31,7 +31,7 @@ func LoadDeployment(file string) (*Deployment, error) {
 
 // ParseDeployment checks a deployment; file is its name in errors.
 func ParseDeployment(file string, b []byte) (*Deployment, error) {
-	d := &Deployment{Timeouts: defaultTimeouts(), Limits: defaultLimits()}
+	d := &Deployment{Timeouts: DefaultTimeouts(), Limits: DefaultLimits()}
 	c, err := decode(file, b, d)
 	if err != nil {
 		return nil, err
@@ -99,26 +99,10 @@ func (d *Deployment) Cluster() (*Cluster, error) {
 	return &Cluster{IdentityFile: IdentityFile, Parties: slices.Clone(d.Parties)}, nil
 }
 
-// Files returns the file of every party and client, by its path below a common
-// directory: NAME/party.yaml for a party, NAME/cluster.yaml for a client. Each
-// directory is for one organisation, whose identity file goes beside.
-func (d *Deployment) Files() (map[string][]byte, error) {
-	cluster, err := d.Cluster()
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{}
-	for i, m := range d.Parties {
-		p, err := d.PartyConfig(i)
-		if err != nil {
-			return nil, err
-		}
-		files[m.Name+"/party.yaml"] = p.YAML()
-	}
-	for _, c := range d.Clients {
-		files[c.Name+"/cluster.yaml"] = cluster.YAML()
-	}
-	return files, nil
+// YAML returns the file, for people to read and change.
+func (d *Deployment) YAML() []byte {
+	return encode("A deployment: what the organisations agree on. There are no secrets in it.\n"+
+		"`tacit cluster init --deployment` writes from it what each party and each client needs.", d)
 }
 
 // listenAddress returns where to listen in order to be reached at address: there

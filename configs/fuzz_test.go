@@ -39,25 +39,32 @@ func FuzzDeployment(f *testing.F) {
 	f.Add(read(f, "three-hosts.yaml"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := ParseDeployment("deployment.yaml", b)
-		if err != nil || d.complete() != nil {
+		if err != nil {
 			return
 		}
-		files, err := d.Files()
+		again, err := ParseDeployment("deployment.yaml", d.YAML())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, d.YAML())
+		}
+		same(t, string(again.YAML()), string(d.YAML()))
+		if d.complete() != nil {
+			return
+		}
+		for i, m := range d.Parties {
+			p, err := d.PartyConfig(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ParseParty(m.Name, p.YAML()); err != nil {
+				t.Error(err)
+			}
+		}
+		c, err := d.Cluster()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(files) != len(d.Parties)+len(d.Clients) {
-			t.Errorf("%d files for %d parties and %d clients", len(files), len(d.Parties), len(d.Clients))
-		}
-		for _, m := range d.Parties {
-			if _, err := ParseParty(m.Name, files[m.Name+"/party.yaml"]); err != nil {
-				t.Error(err)
-			}
-		}
-		for _, c := range d.Clients {
-			if _, err := ParseCluster(c.Name, files[c.Name+"/cluster.yaml"]); err != nil {
-				t.Error(err)
-			}
+		if _, err := ParseCluster("cluster.yaml", c.YAML()); err != nil {
+			t.Error(err)
 		}
 	})
 }

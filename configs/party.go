@@ -42,7 +42,7 @@ func LoadParty(file string) (*Party, error) {
 // ParseParty checks a party's configuration, without a look at other files.
 // file is its name in errors.
 func ParseParty(file string, b []byte) (*Party, error) {
-	p := &Party{LogLevel: "info", Timeouts: defaultTimeouts(), Limits: defaultLimits()}
+	p := &Party{LogLevel: "info", Timeouts: DefaultTimeouts(), Limits: DefaultLimits()}
 	c, err := decode(file, b, p)
 	if err != nil {
 		return nil, err

@@ -62,7 +62,6 @@ func (s *Session) And(m *transport.Mesh, step string, reqs []AndRequest) ([][]ui
 	cuts := s.andPieces(reqs)
 	z, out := make([][]uint8, len(reqs)), make([][]uint8, s.n)
 	length := make([]int, s.n) // bits to come
-	var buf buffers
 	for r, req := range reqs {
 		req.check(s.n)
 		z[r] = make([]uint8, req.A.Len())
@@ -72,7 +71,7 @@ func (s *Session) And(m *transport.Mesh, step string, reqs []AndRequest) ([][]ui
 		s.counts.Ands += int64(len(z[r]))
 		for _, c := range crosses(s.n, req.Eval) {
 			if c.send == s.self {
-				out[c.recv] = s.andSend(&buf, out[c.recv], z[r], req, c, cuts[r])
+				out[c.recv] = s.andSend(out[c.recv], z[r], req, c, cuts[r])
 			} else if c.recv == s.self {
 				length[c.send] += len(z[r])
 			}
@@ -85,12 +84,11 @@ func (s *Session) And(m *transport.Mesh, step string, reqs []AndRequest) ([][]ui
 	for r, req := range reqs {
 		for _, c := range crosses(s.n, req.Eval) {
 			if c.recv == s.self {
-				s.andReceive(&buf, in[c.send][:len(z[r])], z[r], req, c, cuts[r])
+				s.andReceive(in[c.send][:len(z[r])], z[r], req, c, cuts[r])
 				in[c.send] = in[c.send][len(z[r]):]
 			}
 		}
 	}
-	buf.erase()
 	return z, nil
 }
 
@@ -124,27 +122,27 @@ func (r AndRequest) tweak(c cross, lo int) prg.Block {
 }
 
 // andSend appends the bits d of one cross term to out and adds to z.
-func (s *Session) andSend(buf *buffers, out, z []uint8, req AndRequest, c cross, cuts []piece) []uint8 {
+func (s *Session) andSend(out, z []uint8, req AndRequest, c cross, cuts []piece) []uint8 {
 	x, y := req.operands(c)
 	for _, p := range cuts {
 		k := x.K[c.recv][p.lo:p.hi]
-		p.hashes[0].Pair(buf.h[:], buf.x[:], k, req.tweak(c, p.lo), s.delta)
+		p.hashes[0].Pair(s.buf.h[:], s.buf.x[:], k, req.tweak(c, p.lo), s.delta)
 		for e := range k {
-			out = append(out, uint8(buf.x[e][0])&1^y.X[p.lo+e])
-			z[p.lo+e] ^= uint8(buf.h[e][0]) & 1
+			out = append(out, uint8(s.buf.x[e][0])&1^y.X[p.lo+e])
+			z[p.lo+e] ^= uint8(s.buf.h[e][0]) & 1
 		}
 	}
 	return out
 }
 
 // andReceive adds to z for the bits d of one cross term.
-func (s *Session) andReceive(buf *buffers, d, z []uint8, req AndRequest, c cross, cuts []piece) {
+func (s *Session) andReceive(d, z []uint8, req AndRequest, c cross, cuts []piece) {
 	x, _ := req.operands(c)
 	for _, p := range cuts {
 		mac := x.M[c.send][p.lo:p.hi]
-		p.hashes[0].Sum(buf.h[:len(mac)], mac, req.tweak(c, p.lo))
+		p.hashes[0].Sum(s.buf.h[:len(mac)], mac, req.tweak(c, p.lo))
 		for e := range mac {
-			z[p.lo+e] ^= uint8(buf.h[e][0])&1 ^ x.X[p.lo+e]&d[p.lo+e]
+			z[p.lo+e] ^= uint8(s.buf.h[e][0])&1 ^ x.X[p.lo+e]&d[p.lo+e]
 		}
 	}
 }

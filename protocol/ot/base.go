@@ -37,6 +37,7 @@ type Base struct {
 	recv    []*receiver // [j]: party j holds Δ
 	send    []*sender   // [j]: we hold Δ
 	work    *scratch
+	erased  bool
 }
 
 // Setup runs κ = 128 base OTs for every ordered pair of parties: the sender of

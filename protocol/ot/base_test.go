@@ -289,6 +289,7 @@ func transcripts(t *testing.T, seed uint64, key []byte) (digests [2]string) {
 	a, b := make(chan []byte, 1), make(chan []byte, 1)
 	taps := [2]*tap{{a, b, sha256.New()}, {b, a, sha256.New()}}
 	bases := dealBases(t, seed, 2)
+	prg.ForgetTweaks()
 	var parties sync.WaitGroup
 	for i := range 2 {
 		links := make([]transport.Link, 2)
@@ -331,4 +332,15 @@ func TestTranscriptsAreReproducible(t *testing.T) {
 	if transcripts(t, 3, key) == transcripts(t, 4, key) {
 		t.Error("other randomness gives the same messages")
 	}
+}
+
+func TestErasedBasePanics(t *testing.T) {
+	b := dealBases(t, 1, 2)[0]
+	b.Erase()
+	defer func() {
+		if recover() == nil {
+			t.Error("an erased base forks")
+		}
+	}()
+	b.Fork(transport.Pipe(t.Context(), 2)[0], stream(1, 1), batch())
 }

@@ -1,6 +1,7 @@
 package ot
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"math/bits"
 
@@ -83,9 +84,7 @@ func (b Bits) Xor(c Bits) Bits {
 		X: make([]uint8, len(b.X)), M: make([][]prg.Block, n), K: make([][]prg.Block, n),
 		Holders: b.Holders | c.Holders, Keys: b.Keys & c.Keys, self: b.self,
 	}
-	for i := range z.X {
-		z.X[i] = b.X[i] ^ c.X[i]
-	}
+	subtle.XORBytes(z.X, b.X, c.X)
 	for j := range n {
 		if z.Keys.Has(j) {
 			z.M[j] = xorBlocks(b.M[j], c.M[j])
@@ -106,8 +105,6 @@ func xorBlocks(a, b []prg.Block) []prg.Block {
 		return a
 	}
 	z := make([]prg.Block, len(a))
-	for i := range z {
-		z[i] = prg.Xor(a[i], b[i])
-	}
+	subtle.XORBytes(prg.Bytes(z), prg.Bytes(a), prg.Bytes(b))
 	return z
 }

@@ -142,19 +142,3 @@ func (d *sender) extend(s *scratch, q []prg.Block, msg []byte) {
 		q, msg = q[n:], msg[extendLen(d.k, n):]
 	}
 }
-
-// packBits packs bytes of value 0 or 1, the first in the lowest bit, and pads
-// with zeros to the length of dst.
-func packBits(dst []byte, x []uint8) {
-	clear(dst)
-	for i, b := range x {
-		dst[i/8] |= (b & 1) << (i % 8)
-	}
-}
-
-// unpackBits is the inverse of [packBits].
-func unpackBits(x []uint8, src []byte) {
-	for i := range x {
-		x[i] = src[i/8] >> (i % 8) & 1
-	}
-}

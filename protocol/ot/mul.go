@@ -51,13 +51,12 @@ func (s *Session) Mul(m *transport.Mesh, step string, reqs []MulRequest) ([][][]
 	for _, j := range jobs {
 		rounds = max(rounds, j.shape.rounds())
 	}
-	var buf buffers
 	for t := range rounds {
 		out, in := make([][]byte, s.n), make([][]byte, s.n)
 		for _, j := range jobs {
 			recv := j.shape.receiver(t)
 			if j.shape.sends(t, s.self) {
-				out[recv] = s.mulSend(&buf, out[recv], j, recv)
+				out[recv] = s.mulSend(out[recv], j, recv)
 			}
 		}
 		for p := range in {
@@ -68,11 +67,10 @@ func (s *Session) Mul(m *transport.Mesh, step string, reqs []MulRequest) ([][][]
 		}
 		for _, j := range jobs {
 			if j.shape.receiver(t) == s.self {
-				s.mulReceive(&buf, in, j, t)
+				s.mulReceive(in, j, t)
 			}
 		}
 	}
-	buf.erase()
 	z := make([][][]uint64, len(jobs))
 	for r, j := range jobs {
 		for w := range j.u {
@@ -152,7 +150,7 @@ func (j *mulJob) rest(t []uint64, w, lo, self int) {
 }
 
 // mulSend appends the elements d of one step to out and subtracts H(K) from u.
-func (s *Session) mulSend(buf *buffers, out []byte, j *mulJob, recv int) []byte {
+func (s *Session) mulSend(out []byte, j *mulJob, recv int) []byte {
 	d := make([][]uint64, len(j.u))
 	for w := range d {
 		d[w] = make([]uint64, j.req.Beta.Len())
@@ -161,7 +159,7 @@ func (s *Session) mulSend(buf *buffers, out []byte, j *mulJob, recv int) []byte 
 	for _, p := range j.cuts {
 		for b, h := range p.hashes {
 			k := keys[p.lo:p.hi]
-			h.Pair(buf.h[:], buf.x[:], k, j.tweak(recv, s.self, b, p.lo), s.delta)
+			h.Pair(s.buf.h[:], s.buf.x[:], k, j.tweak(recv, s.self, b, p.lo), s.delta)
 			for w, at := range j.slots {
 				if at.block != b {
 					continue
@@ -169,8 +167,8 @@ func (s *Session) mulSend(buf *buffers, out []byte, j *mulJob, recv int) []byte 
 				t, u := d[w][p.lo:p.hi], j.u[w][p.lo:p.hi]
 				j.rest(t, w, p.lo, s.self)
 				for e := range t {
-					h0 := buf.h[e][at.half] >> at.shift
-					h1 := (buf.h[e][at.half] ^ buf.x[e][at.half]) >> at.shift
+					h0 := s.buf.h[e][at.half] >> at.shift
+					h1 := (s.buf.h[e][at.half] ^ s.buf.x[e][at.half]) >> at.shift
 					t[e] += h0 - h1
 					u[e] -= h0
 				}
@@ -185,7 +183,7 @@ func (s *Session) mulSend(buf *buffers, out []byte, j *mulJob, recv int) []byte 
 
 // mulReceive takes step t of a request in which this party receives, and cuts
 // off what it used of in.
-func (s *Session) mulReceive(buf *buffers, in [][]byte, j *mulJob, t int) {
+func (s *Session) mulReceive(in [][]byte, j *mulJob, t int) {
 	n := j.req.Beta.Len()
 	own, d := make([]uint64, n), make([]uint64, n)
 	for w := range j.u { // βᵢ·tᵢ, with u as it was before the others' parts
@@ -204,22 +202,22 @@ func (s *Session) mulReceive(buf *buffers, in [][]byte, j *mulJob, t int) {
 		macs := j.req.Beta.M[send]
 		for _, p := range j.cuts {
 			for b, h := range p.hashes {
-				h.Sum(buf.h[:p.hi-p.lo], macs[p.lo:p.hi], j.tweak(s.self, send, b, p.lo))
-				j.addHashes(buf, b, p)
+				h.Sum(s.buf.h[:p.hi-p.lo], macs[p.lo:p.hi], j.tweak(s.self, send, b, p.lo))
+				j.addHashes(s.buf.h[:], b, p)
 			}
 		}
 	}
 }
 
-// addHashes adds the hash outputs of block b to u.
-func (j *mulJob) addHashes(buf *buffers, b int, p piece) {
+// addHashes adds the outputs h of hash b to u.
+func (j *mulJob) addHashes(h []prg.Block, b int, p piece) {
 	for w, at := range j.slots {
 		if at.block != b {
 			continue
 		}
 		u := j.u[w][p.lo:p.hi]
 		for e := range u {
-			u[e] += buf.h[e][at.half] >> at.shift
+			u[e] += h[e][at.half] >> at.shift
 		}
 	}
 }

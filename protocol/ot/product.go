@@ -5,7 +5,7 @@ import "github.com/tacit-mpc/tacit/internal/prg"
 const (
 	// hashesPerKey bounds the sums of all parties under one hash key.
 	hashesPerKey = 1 << 20
-	// block is the number of elements that are hashed at a time: the buffers
+	// run is the number of elements that are hashed at a time: the buffers
 	// of a run stay in the cache.
 	run = 4096
 )
@@ -53,8 +53,3 @@ func (s *Session) nextHashes(n int) []*prg.Hash {
 
 // buffers are two runs of hash outputs.
 type buffers struct{ h, x [run]prg.Block }
-
-func (b *buffers) erase() {
-	clear(b.h[:])
-	clear(b.x[:])
-}

@@ -44,9 +44,18 @@ type Session struct {
 	recv    []*receiver // [j]: party j holds Δ
 	send    []*sender   // [j]: we hold Δ
 	work    *scratch
+	buf     *buffers
 	chunk   uint64 // hash keys used so far
 	counts  Counts
 	erased  bool
+}
+
+// Erase forgets the base. With it and a recording of the traffic, one could
+// find the Δ of every session that was forked.
+func (b *Base) Erase() {
+	b.work.erase()
+	b.recv, b.send = make([]*receiver, b.n), make([]*sender, b.n)
+	b.erased = true
 }
 
 // Fork starts a session with a fresh Δ. The key is the public, jointly known
@@ -59,6 +68,9 @@ type Session struct {
 //
 // Rounds: 2. Sends: 2,048 and 4,096 bytes to every party.
 func (b *Base) Fork(m *transport.Mesh, rng io.Reader, key []byte, opts ...Option) (*Session, error) {
+	if b.erased {
+		panic("ot: use of an erased base")
+	}
 	if len(key) != KeyLen || m.N() != b.n || m.Self() != b.self {
 		panic("ot: fork with another key length or mesh than agreed")
 	}
@@ -73,6 +85,7 @@ func (b *Base) Fork(m *transport.Mesh, rng io.Reader, key []byte, opts ...Option
 	s := &Session{
 		self: b.self, n: b.n, depth: o.depth, delta: delta, key: append([]byte(nil), key...),
 		recv: make([]*receiver, b.n), send: make([]*sender, b.n), work: newScratch(o.depth),
+		buf: new(buffers),
 	}
 
 	// The one who will hold Δ chooses by its bits, so it is receiver here.
@@ -150,10 +163,11 @@ func (s *Session) Erase() {
 			d.delta = prg.Block{}
 		}
 	}
-	if s.work != nil {
+	if !s.erased {
 		s.work.erase()
+		*s.buf = buffers{}
 	}
-	s.send, s.recv, s.work = nil, nil, nil
+	s.send, s.recv, s.work, s.buf = nil, nil, nil, nil
 	s.erased = true
 }
 

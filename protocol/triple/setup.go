@@ -149,23 +149,15 @@ const (
 // encrypt makes the keys and the message with our public keys and masks.
 func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint64) ([]byte, error) {
 	var msg []byte
-	for i, k := range c.suites {
+	for _, k := range c.suites {
 		if k == nil {
 			continue
 		}
-		s := k.sampler(seed, labelSecret, uint64(i))
-		k.secret = k.r.NewPoly()
-		s.ternary(k.secret)
-		k.r.NTT(k.secret, k.secret)
-		k.r.MForm(k.secret, k.secret)
-
-		p0, p1 := k.r.NewPoly(), k.r.NewPoly()
-		k.sampler(common, labelKey, uint64(i)).uniform(p1)
-		k.encryptTo(p0, p1, s)
-		msg = k.appendPoly(msg, p0)
-		k.r.MForm(p1, p1)
+		own := k.generate(common, seed)
+		msg = k.appendPoly(msg, own.p0)
+		k.r.MForm(own.p1, own.p1)
 		for j := range k.public {
-			k.public[j].p1 = p1
+			k.public[j].p1 = own.p1
 		}
 	}
 	for l := range c.masks {
@@ -193,6 +185,20 @@ func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint
 		}
 	}
 	return msg, nil
+}
+
+// generate makes the secret key and returns the public one, transformed.
+func (k *keys) generate(common, seed [32]byte) key {
+	s := k.sampler(seed, labelSecret, uint64(k.index))
+	k.secret = k.r.NewPoly()
+	s.ternary(k.secret)
+	k.r.NTT(k.secret, k.secret)
+	k.r.MForm(k.secret, k.secret)
+
+	own := key{k.r.NewPoly(), k.r.NewPoly()}
+	k.sampler(common, labelKey, uint64(k.index)).uniform(own.p1)
+	k.encryptTo(own.p0, own.p1, s)
+	return own
 }
 
 // encode sets w to block i of the masks b of layer l, in the top bits.

@@ -14,7 +14,8 @@ const lanes = 8
 //
 // The weights of a group are a matrix, with a row for each (ky, kx, input
 // channel) and a column for each output channel, cut into strips of 8 columns:
-// a strip is a run of rows of 64 bytes, padded with zeros.
+// a strip is a run of rows of 64 bytes, padded with zeros. Depthwise convolutions
+// have a layout of their own, [newDepthwise].
 type Filter struct {
 	c Conv // with groups of few output channels merged
 	w []uint64
@@ -24,6 +25,9 @@ type Filter struct {
 func NewFilter(c Conv, w []uint64) *Filter {
 	if len(w) != c.WeightLen() {
 		panic(fmt.Sprintf("ring: %d weights for %+v", len(w), c))
+	}
+	if c.depthwise() {
+		return newDepthwise(c, w)
 	}
 	// Merging m groups fills a strip. The zeros between them cost no time, as
 	// they take the place of padding.
@@ -73,6 +77,10 @@ func (f *Filter) MulAdd(z, x []uint64, batch int) {
 	in, out := f.c.InLen(), f.c.OutLen()
 	if len(x) != batch*in || len(z) != batch*out {
 		panic("ring: shape")
+	}
+	if f.c.depthwise() {
+		f.mulAddDepthwise(z, x, batch)
+		return
 	}
 	const limit = 1 << 21 // words of padded inputs at a time
 	step := batch

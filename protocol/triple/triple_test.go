@@ -1,10 +1,14 @@
 package triple
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -86,6 +90,225 @@ func run(t *testing.T, n, planned, batch int, extreme bool, layers ...Layer) {
 	}
 }
 
+// kinds are geometries of all kinds and widths of all suites.
+var kinds = []Layer{
+	{ring.MatMul(1, 784, 10), 34},
+	{ring.MatMul(5, 30, 7), 64},
+	{ring.Conv{H: 14, W: 14, In: 1, KH: 5, KW: 5, Out: 6, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}, 40},
+	{ring.Conv{H: 7, W: 6, In: 4, KH: 3, KW: 3, Out: 6, StrideH: 2, StrideW: 1, DilH: 1, DilW: 2, Top: 1, Left: 2, Bottom: 1, Right: 2, Groups: 2}, 48},
+	{ring.Conv{H: 6, W: 6, In: 8, KH: 3, KW: 3, Out: 8, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Top: 1, Left: 1, Bottom: 1, Right: 1, Groups: 8}, 20},
+	{ring.Conv{H: 1, W: 31, In: 3, KH: 1, KW: 5, Out: 4, StrideH: 1, StrideW: 2, DilH: 1, DilW: 3, Left: 4, Groups: 1}, 1},
+}
+
 func TestMultiplyIsExact(t *testing.T) {
-	run(t, 2, 1, 1, false, Layer{ring.MatMul(1, 784, 128), 64}, Layer{ring.MatMul(5, 30, 7), 33})
+	for _, test := range []struct {
+		n, planned, batch int
+		extreme           bool
+	}{
+		{2, 1, 1, false},
+		{2, 16, 16, true},
+		{3, 4, 4, false},
+		{3, 4, 1, true},   // fewer than planned
+		{2, 1, 16, false}, // more than planned
+		{5, 1, 1, false},
+	} {
+		t.Run(fmt.Sprintf("n=%d batch=%d of %d", test.n, test.batch, test.planned), func(t *testing.T) {
+			run(t, test.n, test.planned, test.batch, test.extreme, kinds...)
+		})
+	}
+}
+
+func TestRandomGeometriesAreExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 6 {
+		layers := make([]Layer, 3)
+		for i := range layers {
+			layers[i] = Layer{randomConv(r), 1 + r.IntN(64)}
+		}
+		run(t, 2+r.IntN(2), 1+r.IntN(4), 1+r.IntN(16), r.IntN(2) == 0, layers...)
+	}
+}
+
+// party runs Setup and Multiply of one party on random shares.
+func party(t testing.TB, m *transport.Mesh, batch int, layers ...Layer) (*Context, [][]uint64, error) {
+	r := rng(t, m.Self())
+	as, bs := make([][]uint64, len(layers)), make([][]uint64, len(layers))
+	for l, layer := range layers {
+		as[l] = values(r, batch*layer.Conv.InLen(), layer.Width, false)
+		bs[l] = values(r, layer.Conv.WeightLen(), layer.Width, false)
+	}
+	c, err := Setup(m, r, layers, bs, batch)
+	if err != nil {
+		return nil, nil, err
+	}
+	z, err := c.Multiply(m, r, as, batch)
+	return c, z, err
+}
+
+// TestTranscriptsAreReproducible: the shares follow from the randomness of the
+// parties, whatever the number of processors.
+func TestTranscriptsAreReproducible(t *testing.T) {
+	var first [][]uint64
+	for _, processors := range []int{1, 3} {
+		old := runtime.GOMAXPROCS(processors)
+		testnet.Run(t, 2, func(m *transport.Mesh) error {
+			_, z, err := party(t, m, 2, kinds[0], kinds[2])
+			if m.Self() == 0 && first == nil {
+				first = z
+			} else if m.Self() == 0 && !slices.EqualFunc(first, z, slices.Equal) {
+				t.Error("another result with other processors")
+			}
+			return err
+		})
+		runtime.GOMAXPROCS(old)
+	}
+}
+
+// TestRepliesAreFresh sends the same a twice: nothing of a reply repeats, as the
+// encryption of zero, the mask and the flooding are fresh. (Production never
+// uses an a twice.)
+func TestRepliesAreFresh(t *testing.T) {
+	layer := kinds[0]
+	testnet.Run(t, 2, func(m *transport.Mesh) error {
+		r := rng(t, m.Self())
+		b := [][]uint64{values(r, layer.Conv.WeightLen(), layer.Width, false)}
+		c, err := Setup(m, r, []Layer{layer}, b, 1)
+		if err != nil {
+			return err
+		}
+		a := [][]uint64{values(r, layer.Conv.InLen(), layer.Width, false)}
+		jobs, length := c.jobs(1)
+		var replies [2][][]byte
+		for i := range replies {
+			replies[i] = [][]byte{make([]byte, length), make([]byte, length)}
+			seed, err := newSeed(r)
+			if err != nil {
+				return err
+			}
+			z := [][]uint64{make([]uint64, layer.Conv.OutLen())}
+			if err := c.makeReplies(m.Context(), jobs, seed, a, 1, replies[i], z); err != nil {
+				return err
+			}
+		}
+		// Bytes agree once in 256 by chance.
+		same, x, y := 0, replies[0][1-m.Self()], replies[1][1-m.Self()]
+		for i := range x {
+			if x[i] == y[i] {
+				same++
+			}
+		}
+		if same > length/128 {
+			t.Errorf("%d of %d bytes of two replies agree", same, length)
+		}
+		return nil
+	})
+}
+
+func TestExhaustedKeysRefuse(t *testing.T) {
+	testnet.Run(t, 2, func(m *transport.Mesh) error {
+		c, _, err := party(t, m, 1, kinds[1])
+		if err != nil {
+			return err
+		}
+		used := int64(kinds[1].Conv.OutLen())
+		if c.counted != used {
+			t.Errorf("%d coefficients counted, want %d", c.counted, used)
+		}
+		before := m.Stats()
+		c.counted = limit - used + 1
+		a := [][]uint64{make([]uint64, kinds[1].Conv.InLen())}
+		_, err = c.Multiply(m, rng(t, 9), a, 1)
+		if e, ok := errors.AsType[*ExhaustedError](err); !ok || e.Coefficients != limit+1 || e.Limit != limit {
+			t.Errorf("error %v", err)
+		}
+		if m.Stats() != before {
+			t.Error("something was sent")
+		}
+		return nil
+	})
+}
+
+func TestWrongArguments(t *testing.T) {
+	m := transport.Pipe(t.Context(), 2)[0]
+	good := Layer{ring.MatMul(1, 2, 3), 20}
+	b := [][]uint64{make([]uint64, 6)}
+	for _, test := range []struct {
+		layer Layer
+		batch int
+		want  string
+	}{
+		{good, 0, "batch of 0"},
+		{Layer{good.Conv, 65}, 1, "width 65"},
+		{Layer{good.Conv, 0}, 1, "width 0"},
+		{Layer{ring.Conv{}, 20}, 1, "dimension 0"},
+		{good, 1 << 30, "too many"},
+	} {
+		if _, err := Setup(m, rng(t, 0), []Layer{test.layer}, b, test.batch); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v, batch %d: error %v", test.layer, test.batch, err)
+		}
+	}
+	if _, err := Setup(m, strings.NewReader("short"), []Layer{good}, b, 1); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("short randomness: error %v", err)
+	}
+}
+
+// TestTamperedMessages: party 0 sends what no honest party would.
+func TestTamperedMessages(t *testing.T) {
+	odd := Layer{ring.MatMul(1, 3, 3), 33} // 3·33 and 3·4 bits leave some unused
+	ones := func(n int64) []byte { return bytes.Repeat([]byte{0xff}, int(n)) }
+	for name, test := range map[string]struct {
+		attack func(m *transport.Mesh) error
+		step   string
+		want   error
+	}{
+		"residues": {func(m *transport.Mesh) error {
+			if _, err := m.Broadcast(stepSeed, ones(32)); err != nil {
+				return err
+			}
+			_, err := m.Broadcast(stepKeys, ones(PlanSetup(3, 0, []Layer{odd}, 1).Steps[1].Sent/2))
+			return err
+		}, stepKeys, ErrResidue},
+		"length": {func(m *transport.Mesh) error {
+			return m.Exchange(stepSeed, [][]byte{nil, ones(31), ones(31)}, [][]byte{nil, ones(32), ones(32)})
+		}, stepSeed, transport.ErrDesync},
+		"padding": {func(m *transport.Mesh) error {
+			c, err := Setup(m, rng(t, 0), []Layer{odd}, [][]uint64{make([]uint64, 9)}, 1)
+			if err != nil {
+				return err
+			}
+			_, length := c.jobs(1)
+			_, err = m.Broadcast(stepReply, ones(int64(length)))
+			return err
+		}, stepReply, ErrPadding},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testnet.Run(t, 3, func(m *transport.Mesh) error {
+				if m.Self() == 0 {
+					if err := test.attack(m); err != nil && test.want != transport.ErrDesync {
+						return err
+					}
+					return nil
+				}
+				_, _, err := party(t, m, 1, odd)
+				e, ok := errors.AsType[*transport.PeerError](err)
+				if !ok || e.Party != 0 || e.Step != test.step {
+					t.Errorf("party %d: error %v", m.Self(), err)
+				}
+				if ok && !errors.Is(err, test.want) && test.want != transport.ErrDesync { // which one party may learn from another
+					t.Errorf("party %d: error %v, want %v", m.Self(), err, test.want)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestContextsDoNotPrint(t *testing.T) {
+	testnet.Run(t, 2, func(m *transport.Mesh) error {
+		c, _, err := party(t, m, 1, kinds[1])
+		if got := fmt.Sprintf("%v %+v %#v", c, c, c); got != "Context[1 layers] Context[1 layers] Context[1 layers]" {
+			t.Errorf("printed as %.100s", got)
+		}
+		return err
+	})
 }

@@ -60,7 +60,7 @@ func (s *Session) Authenticate(m *transport.Mesh, step string, reqs []Request) (
 	for r, req := range reqs {
 		b := Bits{
 			X: req.X, M: make([][]prg.Block, s.n), K: make([][]prg.Block, s.n),
-			Holders: req.Holders, Keys: req.Keys, self: s.self,
+			Holders: req.Holders & All(s.n), Keys: req.Keys & All(s.n), self: s.self,
 		}
 		if !req.Holders.Has(s.self) {
 			b.X = make([]uint8, len(req.X))

@@ -61,9 +61,8 @@ func Setup(m *transport.Mesh, rng io.Reader) (*Base, error) {
 		return nil, err
 	}
 	b := &Base{self: self, n: n, recv: make([]*receiver, n), send: make([]*sender, n), work: newScratch(baseDepth)}
-	gives, takes := make([]*giver, n), make([]*taker, n)
+	gives, takes, out := make([]*giver, n), make([]*taker, n), make([][]byte, n)
 
-	out := make([][]byte, n)
 	for j := range peers(self, n) {
 		if gives[j], err = newGiver(rng); err != nil {
 			return nil, err

@@ -88,9 +88,34 @@ func (b *Base) Fork(m *transport.Mesh, rng io.Reader, key []byte, opts ...Option
 		buf: new(buffers),
 	}
 
-	// The one who will hold Δ chooses by its bits, so it is receiver here.
+	keys, got, err := b.randomOTs(m, away(delta), key)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, b.n)
+	for j := range peers(b.self, b.n) {
+		leaves, sums, err := plant(rng, o.depth)
+		if err != nil {
+			return nil, err
+		}
+		s.recv[j] = &receiver{newForest(o.depth, leaves, false)}
+		out[j] = cover(sums, keys[j])
+	}
+	in, err := swap(m, stepTrees, out, coverLen)
+	if err != nil {
+		return nil, err
+	}
+	for j := range peers(b.self, b.n) {
+		s.send[j] = &sender{newForest(o.depth, regrow(o.depth, delta, got[j], in[j]), true), delta}
+	}
+	return s, nil
+}
+
+// randomOTs makes κ random OTs for every ordered pair: both keys of those that
+// we give, and those keys of the peers' that the bits c choose.
+func (b *Base) randomOTs(m *transport.Mesh, c prg.Block, batch []byte) (keys [][][2]prg.Block, got [][]prg.Block, err error) {
 	x := make([]byte, unit/8)
-	appendBlock(x[:0], away(delta))
+	appendBlock(x[:0], c)
 	out, macs := make([][]byte, b.n), make([][]prg.Block, b.n)
 	for j := range peers(b.self, b.n) {
 		out[j], macs[j] = make([]byte, extendLen(baseDepth, kappa)), make([]prg.Block, unit)
@@ -98,36 +123,21 @@ func (b *Base) Fork(m *transport.Mesh, rng io.Reader, key []byte, opts ...Option
 	}
 	in, err := swap(m, stepBits, out, extendLen(baseDepth, kappa))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-
+	keys, got = make([][][2]prg.Block, b.n), make([][]prg.Block, b.n)
+	q := make([]prg.Block, unit)
 	for j := range peers(b.self, b.n) {
-		q := make([]prg.Block, unit)
 		b.send[j].extend(b.work, q, in[j])
-		leaves, sums, err := plant(rng, o.depth)
-		if err != nil {
-			return nil, err
+		for i := range kappa {
+			keys[j] = append(keys[j], [2]prg.Block{
+				forkKey(q[i], batch, b.self, j, i),
+				forkKey(prg.Xor(q[i], b.send[j].delta), batch, b.self, j, i),
+			})
+			got[j] = append(got[j], forkKey(macs[j][i], batch, j, b.self, i))
 		}
-		s.recv[j] = &receiver{newForest(o.depth, leaves, false)}
-		keys := make([][2]prg.Block, kappa)
-		for i := range keys {
-			keys[i][0] = forkKey(q[i], key, b.self, j, i)
-			keys[i][1] = forkKey(prg.Xor(q[i], b.send[j].delta), key, b.self, j, i)
-		}
-		out[j] = cover(sums, keys)
 	}
-	if in, err = swap(m, stepTrees, out, coverLen); err != nil {
-		return nil, err
-	}
-
-	for j := range peers(b.self, b.n) {
-		keys := make([]prg.Block, kappa)
-		for i := range keys {
-			keys[i] = forkKey(macs[j][i], key, j, b.self, i)
-		}
-		s.send[j] = &sender{newForest(o.depth, regrow(o.depth, delta, keys, in[j]), true), delta}
-	}
-	return s, nil
+	return keys, got, nil
 }
 
 // forkKey derives the key of OT i, which party giver offers to party taker.

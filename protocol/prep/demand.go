@@ -1,0 +1,53 @@
+package prep
+
+import (
+	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/protocol/compare"
+	"github.com/tacit-mpc/tacit/protocol/linear"
+)
+
+// A Demand lists the correlated randomness of one inference, in the order in
+// which the online phase spends it.
+type Demand struct {
+	Layers  []linear.Layer
+	Classes []compare.Class
+}
+
+// Count returns the demand of p.
+func Count(p *model.Program) Demand {
+	c := &counter{program: p}
+	if _, err := model.Run(c, p, struct{}{}); err != nil {
+		panic("prep: an invalid program: " + err.Error()) // Validate has accepted it
+	}
+	return c.demand
+}
+
+// A counter is the engine that notes what each operation needs.
+type counter struct {
+	program *model.Program
+	demand  Demand
+}
+
+type none = struct{}
+
+func (c *counter) Linear(op *model.Op, _ none) (none, error) {
+	c.demand.Layers = append(c.demand.Layers, linear.Layer{Conv: *op.Conv, Width: c.program.Values[op.Out].Width})
+	return none{}, nil
+}
+
+func (c *counter) ReLU(op *model.Op, _ none) (none, error)   { return c.compare(compare.KindReLU, op) }
+func (c *counter) Max(op *model.Op, _, _ none) (none, error) { return c.compare(compare.KindMax, op) }
+func (c *counter) Lift(op *model.Op, _ none) (none, error)   { return c.compare(compare.KindLift, op) }
+
+func (c *counter) compare(kind compare.Kind, op *model.Op) (none, error) {
+	out := c.program.Values[op.Out]
+	c.demand.Classes = append(c.demand.Classes, compare.Class{Kind: kind, In: op.Bits, Out: out.Width, N: out.Len, Layer: op.Out})
+	return none{}, nil
+}
+
+// The other operations are local.
+func (c *counter) AddParam(*model.Op, none) (none, error)  { return none{}, nil }
+func (c *counter) Gather(*model.Op, none) (none, error)    { return none{}, nil }
+func (c *counter) Sum(*model.Op, none) (none, error)       { return none{}, nil }
+func (c *counter) Add(*model.Op, none, none) (none, error) { return none{}, nil }
+func (c *counter) Shift(*model.Op, none) (none, error)     { return none{}, nil }

@@ -1,0 +1,120 @@
+package prep
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/tacit-mpc/tacit/protocol/compare"
+	"github.com/tacit-mpc/tacit/protocol/linear"
+	"github.com/tacit-mpc/tacit/protocol/share"
+)
+
+// An Inference is one party's material for one inference. It hides the values
+// of one input and can hide no others: a second use is a bug and panics.
+type Inference struct {
+	_     noCopy
+	masks []*linear.Mask
+	mats  []*compare.Material
+	zero  []share.Seed
+}
+
+// noCopy makes go vet reject copies of the structs that contain it.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+// Format implements [fmt.Formatter] and hides the material from every verb.
+func (x *Inference) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Inference") }
+
+// Spend hands out the material: a mask for every linear layer and material for
+// every comparison class, in the order of [Count], and the seeds that this
+// party shares with each other for the sharing of zero at the end.
+func (x *Inference) Spend() ([]*linear.Mask, []*compare.Material, []share.Seed) {
+	if x.zero == nil {
+		panic("prep: inference material used twice")
+	}
+	masks, mats, zero := x.masks, x.mats, x.zero
+	x.masks, x.mats, x.zero = nil, nil, nil
+	return masks, mats, zero
+}
+
+// ErrCorrupt means that stored material is not what was written.
+var ErrCorrupt = errors.New("stored material is corrupt")
+
+const magic = "tacit material 1\n"
+
+// Append appends x, which the program with demand d needs, for [Parse].
+func (d Demand) Append(b []byte, x *Inference) ([]byte, error) {
+	if x.zero == nil {
+		panic("prep: storing spent material")
+	}
+	start := len(b)
+	b = append(b, magic...)
+	for _, s := range x.zero {
+		b = append(b, s[:]...)
+	}
+	for i, l := range d.Layers {
+		b = l.AppendMask(b, x.masks[i])
+	}
+	for _, m := range x.mats {
+		var err error
+		if b, err = m.AppendBinary(b); err != nil {
+			return nil, err
+		}
+	}
+	sum := sha256.Sum256(b[start:])
+	return append(b, sum[:]...), nil
+}
+
+// Len returns the number of bytes that Append writes at party self of n.
+func (d Demand) Len(n, self int) int {
+	size := len(magic) + n*len(share.Seed{}) + sha256.Size
+	for _, l := range d.Layers {
+		size += l.MaskLen()
+	}
+	for _, c := range d.Classes {
+		size += c.EncodedLen(n, self)
+	}
+	return size
+}
+
+// Parse reads what Append wrote at party self of n.
+func (d Demand) Parse(n, self int, b []byte) (*Inference, error) {
+	body, sum := b[:max(0, len(b)-sha256.Size)], b[max(0, len(b)-sha256.Size):]
+	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) { // a checksum, nothing secret
+		return nil, fmt.Errorf("%w: checksum", ErrCorrupt)
+	}
+	body, ok := bytes.CutPrefix(body, []byte(magic))
+	if !ok || len(body) < n*len(share.Seed{}) {
+		return nil, fmt.Errorf("%w: not material of this version", ErrCorrupt)
+	}
+	x := &Inference{zero: make([]share.Seed, n)}
+	for j := range x.zero {
+		body = body[copy(x.zero[j][:], body):]
+	}
+	for _, l := range d.Layers {
+		mask, rest, err := l.ParseMask(body)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		x.masks, body = append(x.masks, mask), rest
+	}
+	for _, c := range d.Classes {
+		size := c.EncodedLen(n, self)
+		if len(body) < size {
+			return nil, fmt.Errorf("%w: truncated", ErrCorrupt)
+		}
+		m, err := compare.ParseMaterial(c, n, self, body[:size])
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		x.mats, body = append(x.mats, m), body[size:]
+	}
+	if len(body) != 0 {
+		return nil, fmt.Errorf("%w: %d bytes too many", ErrCorrupt, len(body))
+	}
+	return x, nil
+}

@@ -1,0 +1,90 @@
+package prep
+
+import (
+	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/protocol/compare"
+	"github.com/tacit-mpc/tacit/protocol/linear"
+	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/triple"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// treeDepth is the parameter of the OT extension, which sends 128/treeDepth bits
+// for each correlated OT: see docs/protocols.md, section 6, for the choice.
+const treeDepth = 4
+
+// A Cost is what preparation costs one party, exactly.
+type Cost struct {
+	OT, HE      transport.Stats // what the two meshes report in all
+	Counts      ot.Counts       // of oblivious transfers and their products
+	Gates       int64           // And gates garbled or evaluated
+	Ciphertexts int64           // made by this party; one sent to several counts once
+}
+
+// Add returns the cost of both.
+func (c Cost) Add(d Cost) Cost {
+	c.OT, c.HE = sum(c.OT, d.OT), sum(c.HE, d.HE)
+	c.Counts.Add(d.Counts)
+	c.Gates += d.Gates
+	c.Ciphertexts += d.Ciphertexts
+	return c
+}
+
+// Rounds returns the number of rounds, one mesh after the other.
+func (c Cost) Rounds() int { return c.OT.Rounds + c.HE.Rounds }
+
+// Sent returns the bytes sent on both meshes.
+func (c Cost) Sent() int64 { return c.OT.Sent + c.HE.Sent }
+
+func sum(a transport.Stats, bs ...transport.Stats) transport.Stats {
+	for _, b := range bs {
+		a.Rounds += b.Rounds
+		a.Sent += b.Sent
+		a.Received += b.Received
+	}
+	return a
+}
+
+// everyone is a round in which each party sends size bytes to each other.
+func everyone(n, size int) transport.Stats {
+	all := int64(n-1) * int64(size)
+	return transport.Stats{Rounds: 1, Sent: all, Received: all}
+}
+
+// PlanSetup returns the cost of [NewPreparer] at party self of n.
+func PlanSetup(program *model.Program, n, self, hint int) Cost {
+	base := ot.PlanSetup(n)
+	c := Cost{OT: transport.Stats{Rounds: base.Rounds, Sent: base.Sent, Received: base.Received}, Counts: base.Counts}
+	if layers := tripleLayers(Count(program).Layers); len(layers) > 0 {
+		he := triple.PlanSetup(n, self, layers, hint)
+		c.HE, c.Ciphertexts = sum(c.HE, he.Steps...), he.Ciphertexts
+	}
+	return c
+}
+
+// PlanGenerate returns the cost of [Preparer.Generate] for a batch at party self
+// of n, after a setup with the given hint.
+func PlanGenerate(program *model.Program, n, self, hint, batch int) Cost {
+	demand := Count(program)
+	c := Cost{HE: everyone(n, 32)} // the seeds for sharings of zero
+	if len(demand.Classes) > 0 {
+		fork, cmp := ot.PlanFork(n), compare.PlanGenerate(n, self, treeDepth, demand.Classes, batch)
+		c.OT = sum(everyone(n, 32), cmp.Steps...)
+		c.OT = sum(c.OT, transport.Stats{Rounds: fork.Rounds, Sent: fork.Sent, Received: fork.Received})
+		c.Counts, c.Gates = cmp.Counts, cmp.Gates
+		c.Counts.Add(fork.Counts)
+	}
+	if layers := tripleLayers(demand.Layers); len(layers) > 0 {
+		he := triple.PlanMultiply(n, self, layers, hint, batch)
+		c.HE, c.Ciphertexts = sum(c.HE, he.Steps...), he.Ciphertexts
+	}
+	return c
+}
+
+func tripleLayers(layers []linear.Layer) []triple.Layer {
+	out := make([]triple.Layer, len(layers))
+	for i, l := range layers {
+		out[i] = triple.Layer{Conv: l.Conv, Width: l.Width}
+	}
+	return out
+}

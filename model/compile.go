@@ -1,18 +1,256 @@
 package model
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+)
 
 // Options steer [Compile].
 type Options struct {
-	Name         string      // of the model, for the manifest
+	Name         string      // of the model, for the manifest; default the graph's
 	FractionBits int         // of activations and outputs; 0 chooses
 	Calibration  [][]float32 // sample rows; without them, ranges are worst cases
-	Margin       float64     // times the largest value seen in Calibration; 0 means 4
-	InputLo      *float64    // declared input range
+	Margin       float64     // times the largest value seen in Calibration; 0 means DefaultMargin
+	InputLo      *float64    // declared input range, both or none
 	InputHi      *float64
 }
 
-// Compile turns a graph into a fixed-point program and its parameters.
+// What is assumed when Options leave it open.
+const (
+	DefaultMargin = 4   // activations may exceed the largest calibration value by this factor
+	InputWidening = 0.5 // of the calibration inputs' span, allowed beyond both of its ends
+	AssumedInput  = 8   // inputs lie in ±AssumedInput if nothing says otherwise
+)
+
+// Fraction bits that are tried when none are asked for.
+const (
+	startFraction = 13
+	leastFraction = 4
+	aimedWidth    = 20 // of comparisons
+)
+
+// Compile turns a graph into a fixed-point program and its parameters. It
+// refuses a network whose ranges do not fit 64 bits.
 func Compile(g *Graph, o Options) (*Model, error) {
-	return nil, errors.New("compile: not a network")
+	m, err := compile(g, o)
+	if err != nil {
+		return nil, fmt.Errorf("compile: %w", err)
+	}
+	return m, nil
+}
+
+func compile(g *Graph, o Options) (*Model, error) {
+	p := &plan{g: g.fold(), o: o}
+	if err := p.ranges(); err != nil {
+		return nil, err
+	}
+	f := o.FractionBits
+	if f < 0 || f > 30 {
+		return nil, fmt.Errorf("%d fraction bits are outside 1..30", f)
+	}
+	if f > 0 {
+		b, err := p.build(f)
+		if err != nil {
+			return nil, err
+		}
+		return p.finish(b)
+	}
+	b, err := p.build(startFraction)
+	if err == nil {
+		if better := min(max(startFraction+aimedWidth-b.widest(), startFraction-1), startFraction+3); better != startFraction {
+			if c, err := p.build(better); err == nil {
+				b = c
+			}
+		}
+		return p.finish(b)
+	}
+	for f := startFraction - 1; f >= leastFraction; f-- {
+		if b, less := p.build(f); less == nil {
+			return p.finish(b)
+		}
+	}
+	return nil, err
+}
+
+// A plan is what does not depend on the number of fraction bits.
+type plan struct {
+	g      *Graph // folded
+	o      Options
+	lo, hi float64     // input range
+	seen   [][]float64 // largest magnitude of every element of every node, or nil
+	margin float64
+}
+
+// ranges decides the input range and evaluates the calibration rows.
+func (p *plan) ranges() error {
+	p.margin = p.o.Margin
+	if p.margin == 0 {
+		p.margin = DefaultMargin
+	}
+	if !(p.margin >= 1 && p.margin <= 1<<20) {
+		return fmt.Errorf("margin %v is not between 1 and a million", p.margin)
+	}
+	p.lo, p.hi = -AssumedInput, AssumedInput
+	if len(p.o.Calibration) > 0 {
+		if err := p.calibrate(); err != nil {
+			return err
+		}
+	}
+	if (p.o.InputLo == nil) != (p.o.InputHi == nil) {
+		return errors.New("the declared input range has one end only; declare both")
+	}
+	if p.o.InputLo != nil {
+		lo, hi := *p.o.InputLo, *p.o.InputHi
+		if p.seen != nil && (lo > p.lo || hi < p.hi) {
+			return fmt.Errorf("the calibration rows reach from %v to %v, outside the declared range %v to %v", p.lo, p.hi, lo, hi)
+		}
+		p.lo, p.hi = lo, hi
+	} else if p.seen != nil {
+		span := p.hi - p.lo
+		if span == 0 {
+			span = max(math.Abs(p.hi), 1)
+		}
+		p.lo, p.hi = p.lo-InputWidening*span, p.hi+InputWidening*span
+	}
+	if !(p.lo <= p.hi && p.lo >= -maxMagnitude && p.hi <= maxMagnitude) {
+		return fmt.Errorf("the input range %v to %v is not one or too large; scale the input", p.lo, p.hi)
+	}
+	return nil
+}
+
+func (p *plan) calibrate() error {
+	n := p.g.nodes[0].len
+	p.seen = make([][]float64, len(p.g.nodes))
+	p.lo, p.hi = math.Inf(1), math.Inf(-1)
+	for i, row := range p.o.Calibration {
+		if len(row) != n {
+			return fmt.Errorf("calibration row %d has %d values, not %d (shape %v)", i, len(row), n, p.g.Input)
+		}
+		for j, v := range row {
+			x := float64(v)
+			if !(math.Abs(x) <= maxMagnitude) {
+				return fmt.Errorf("calibration row %d, column %d: %v is not a number of reasonable size", i, j, v)
+			}
+			p.lo, p.hi = min(p.lo, x), max(p.hi, x)
+		}
+		err := p.g.each(row, func(values [][]float64) {
+			for k, v := range values {
+				if p.seen[k] == nil {
+					p.seen[k] = make([]float64, len(v))
+				}
+				for e, x := range v {
+					p.seen[k][e] = max(p.seen[k][e], math.Abs(x))
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish makes the model of a built program.
+func (p *plan) finish(b *builder) (*Model, error) {
+	program, params, err := b.emit()
+	if err != nil {
+		return nil, err
+	}
+	out := b.values[b.output]
+	name := p.o.Name
+	if name == "" {
+		name = p.g.Name
+	}
+	scale := math.Ldexp(1, -out.frac)
+	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
+	m.Manifest = Manifest{
+		Format: ManifestFormat, Name: clipName(name), Program: *program,
+		Input:        Tensor{Name: clipName(p.g.InputName), Shape: p.g.Input, Frac: program.Values[0].Frac, Width: program.Values[0].Width, Lo: p.lo, Hi: p.hi},
+		Output:       Tensor{Name: clipName(p.g.OutputName), Shape: p.g.Output, Frac: program.Output().Frac, Width: program.Output().Width, Lo: least(out.lo) * scale, Hi: largest(out.hi) * scale},
+		Post:         p.g.Post,
+		Result:       p.g.Result,
+		Ulp:          Ulp{PerParty: largest(out.per) * slack, Const: largest(out.con) * slack},
+		FractionBits: b.fraction,
+		Assumed:      p.o.InputLo == nil && p.seen == nil,
+	}
+	if p.seen != nil {
+		m.Manifest.Calibrated, m.Manifest.Margin = true, p.margin
+	}
+	return m, m.check()
+}
+
+// slack covers the rounding of bounds computed in float64.
+const slack = 1 + 1e-9
+
+func clipName(s string) string { return s[:min(len(s), maxName)] }
+
+func largest(v []float64) float64 {
+	m := math.Inf(-1)
+	for _, x := range v {
+		m = max(m, x)
+	}
+	return m
+}
+
+func least(v []float64) float64 {
+	m := math.Inf(1)
+	for _, x := range v {
+		m = min(m, x)
+	}
+	return m
+}
+
+// FloatBound bounds the difference between [Model.Eval] and the network in
+// real numbers, before Post, for inputs in the declared range.
+func (m *Model) FloatBound() float64 { return m.floatBound }
+
+// emit runs the backward pass over the widths and writes the program.
+func (b *builder) emit() (*Program, [][]uint64, error) {
+	need, err := b.widths()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &Program{}
+	var params [][]uint64
+	number := make([]int, len(b.values))
+	param := func(name string, v []int64, width int) int {
+		z := make([]uint64, len(v))
+		for i, x := range v {
+			z[i] = uint64(x) & ring.Mask(width)
+		}
+		params = append(params, z)
+		p.Params = append(p.Params, Param{Name: clipName(name), Len: len(v), Width: width})
+		return len(params) - 1
+	}
+	for i, v := range b.values {
+		if need[i] == 0 && i > 0 {
+			continue // nobody uses it
+		}
+		w := max(need[i], 2)
+		number[i] = len(p.Values)
+		p.Values = append(p.Values, Value{Len: v.len, Width: w, Frac: v.frac})
+		if i == 0 {
+			continue
+		}
+		op := v.op
+		op.In = make([]int, len(v.op.In))
+		for k, j := range v.op.In {
+			op.In[k] = number[b.resolve(j)]
+		}
+		op.Out, op.Name = number[i], clipName(op.Name)
+		switch op.Kind {
+		case Linear:
+			op.Weights = param(op.Name+" weights", v.weights, w)
+			op.Bias = param(op.Name+" bias", v.bias, w)
+		case AddParam:
+			op.Bias = param(op.Name+" offset", v.bias, w)
+		case Max:
+			op.Bits = w
+		}
+		p.Ops = append(p.Ops, op)
+	}
+	return p, params, nil
 }

@@ -1,9 +1,235 @@
 package model
 
-import "errors"
+import (
+	"fmt"
+	"math"
 
-// A Graph is a loaded network.
-type Graph struct{}
+	"github.com/tacit-mpc/tacit/internal/ring"
+)
 
-// Load reads an ONNX file.
-func Load(onnx []byte) (*Graph, error) { return nil, errors.New("onnx: empty") }
+// A Graph is a loaded network, reduced to a few operations on the elements of
+// one row. Shapes are gone: a node holds a flat vector, images with the
+// channels last, and a node that moves elements around lists where from.
+type Graph struct {
+	Name       string
+	InputName  string
+	OutputName string
+	Input      []int // shape of one input row
+	Output     []int // shape of one output row, before Post
+	Result     []int // shape of one output row, after Post
+	Post       []Post
+
+	nodes []node // node 0 is the input, the last one the output
+}
+
+type nodeKind uint8
+
+const (
+	inputNode nodeKind = iota
+	linearNode
+	scaleNode  // c[i]·x[i]
+	offsetNode // x[i] + c[i]
+	gatherNode // x[index[i]], or 0 at −1
+	sumNode    // c[i]·Σ x[index[i·window+t]]
+	addNode    // x ± y
+	reluNode
+	maxPoolNode
+)
+
+var nodeNames = [...]string{"input", "linear", "scale", "offset", "gather", "sum", "add", "relu", "maxpool"}
+
+// A node computes the vector of its own number from those of the nodes in.
+type node struct {
+	kind   nodeKind
+	name   string // of the ONNX node
+	in     []int
+	len    int
+	conv   ring.Conv // linear; the windows of maxpool, with In = Out = Groups
+	w, b   []float64 // linear: weights as in ring.Filter, bias per output channel
+	c      []float64
+	index  []int32
+	window int
+	negate bool
+}
+
+// add appends n and returns its number.
+func (g *Graph) add(n node) int {
+	g.nodes = append(g.nodes, n)
+	return len(g.nodes) - 1
+}
+
+// uses counts the consumers of every node; the output has one more.
+func (g *Graph) uses() []int {
+	uses := make([]int, len(g.nodes))
+	for _, n := range g.nodes {
+		for _, i := range n.in {
+			uses[i]++
+		}
+	}
+	uses[len(uses)-1]++
+	return uses
+}
+
+// Float evaluates the network in float64 on rows, one after the other, and
+// returns the outputs after Post.
+func (g *Graph) Float(rows []float32) ([]float32, error) {
+	out := []float32{}
+	err := g.each(rows, func(values [][]float64) {
+		row := values[len(values)-1]
+		for _, p := range g.Post {
+			row = p.apply(row)
+		}
+		for _, v := range row {
+			out = append(out, float32(v))
+		}
+	})
+	return out, err
+}
+
+// Raw is [Graph.Float] before Post, unrounded.
+func (g *Graph) Raw(rows []float32) ([]float64, error) {
+	out := []float64{}
+	err := g.each(rows, func(values [][]float64) {
+		out = append(out, values[len(values)-1]...)
+	})
+	return out, err
+}
+
+// each calls f with the values of all nodes for every row.
+func (g *Graph) each(rows []float32, f func(values [][]float64)) error {
+	n := g.nodes[0].len
+	if len(rows)%n != 0 {
+		return fmt.Errorf("%d values are not rows of %d (shape %v)", len(rows), n, g.Input)
+	}
+	for ; len(rows) > 0; rows = rows[n:] {
+		values := make([][]float64, len(g.nodes))
+		values[0] = make([]float64, n)
+		for i, v := range rows[:n] {
+			values[0][i] = float64(v)
+		}
+		for i := range g.nodes[1:] {
+			values[i+1] = g.nodes[i+1].float(values)
+		}
+		f(values)
+	}
+	return nil
+}
+
+func (n *node) float(values [][]float64) []float64 {
+	x := values[n.in[0]]
+	z := make([]float64, n.len)
+	switch n.kind {
+	case linearNode:
+		convolve(n.conv, z, x, n.w)
+		for i := range z {
+			z[i] += n.b[i%len(n.b)]
+		}
+	case scaleNode:
+		for i := range z {
+			z[i] = x[i] * n.c[i]
+		}
+	case offsetNode:
+		for i := range z {
+			z[i] = x[i] + n.c[i]
+		}
+	case gatherNode:
+		gather(z, x, n.index)
+	case sumNode:
+		for i := range z {
+			z[i] = n.c[i] * sum(x, n.index[i*n.window:][:n.window])
+		}
+	case addNode:
+		for i, y := range values[n.in[1]] {
+			if n.negate {
+				y = -y
+			}
+			z[i] = x[i] + y
+		}
+	case reluNode:
+		for i := range z {
+			z[i] = max(x[i], 0)
+		}
+	case maxPoolNode:
+		n.maxPool(z, x)
+	}
+	return z
+}
+
+func gather(z, x []float64, index []int32) {
+	for i, j := range index {
+		z[i] = 0
+		if j >= 0 {
+			z[i] = x[j]
+		}
+	}
+}
+
+func sum(x []float64, index []int32) float64 {
+	s := 0.0
+	for _, j := range index {
+		if j >= 0 {
+			s += x[j]
+		}
+	}
+	return s
+}
+
+func (n *node) maxPool(z, x []float64) {
+	c := n.conv
+	_, w := c.Size()
+	for o := range z {
+		ch, ox, oy := o%c.In, o/c.In%w, o/c.In/w
+		best := math.Inf(-1)
+		for ky := range c.KH {
+			for kx := range c.KW {
+				y, xx := oy*c.StrideH-c.Top+ky*c.DilH, ox*c.StrideW-c.Left+kx*c.DilW
+				if y >= 0 && y < c.H && xx >= 0 && xx < c.W {
+					best = max(best, x[(y*c.W+xx)*c.In+ch])
+				}
+			}
+		}
+		z[o] = best
+	}
+}
+
+// convolve adds x∗w to z, for len(x)/c.InLen() inputs one after the other.
+func convolve(c ring.Conv, z, x, w []float64) {
+	n, m := c.InLen(), c.OutLen()
+	for ; len(x) > 0; x, z = x[n:], z[m:] {
+		convolveOne(c, z[:m], x[:n], w)
+	}
+}
+
+func convolveOne(c ring.Conv, z, x, w []float64) {
+	oh, ow := c.Size()
+	in, out := c.In/c.Groups, c.Out/c.Groups
+	for oy := range oh {
+		for ky := range c.KH {
+			y := oy*c.StrideH - c.Top + ky*c.DilH
+			if y < 0 || y >= c.H {
+				continue
+			}
+			for ox := range ow {
+				for kx := range c.KW {
+					xx := ox*c.StrideW - c.Left + kx*c.DilW
+					if xx < 0 || xx >= c.W {
+						continue
+					}
+					for g := range c.Groups {
+						px := x[(y*c.W+xx)*c.In+g*in:][:in]
+						pw := w[((g*c.KH+ky)*c.KW+kx)*in*out:]
+						zz := z[(oy*ow+ox)*c.Out+g*out:][:out]
+						for i, v := range px {
+							if v == 0 {
+								continue
+							}
+							for o, u := range pw[i*out:][:out] {
+								zz[o] += v * u
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -19,6 +19,8 @@ const MaxParties = 7
 type Model struct {
 	Manifest Manifest
 	Params   [][]uint64
+
+	floatBound float64
 }
 
 // A Tensor is the format of the input or output of a program, for one row.

@@ -1,0 +1,323 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+)
+
+// windows reads the geometry that convolution and pooling share, for a row of
+// channels × [height ×] width. In = Out = Groups = channels.
+func (o *operator) windows(shape, kernel []int) (ring.Conv, error) {
+	rank := len(shape) - 1
+	if rank != 1 && rank != 2 {
+		return ring.Conv{}, fmt.Errorf("rows of %d axes are not supported; use channels and one or two spatial axes", len(shape))
+	}
+	stride, err := o.ints("strides", rank, 1)
+	if err != nil {
+		return ring.Conv{}, err
+	}
+	dilation, err := o.ints("dilations", rank, 1)
+	if err != nil {
+		return ring.Conv{}, err
+	}
+	pads, err := o.ints("pads", 2*rank, 0)
+	if err != nil {
+		return ring.Conv{}, err
+	}
+	for a := range rank {
+		d := []int{kernel[a], stride[a], dilation[a]}
+		for _, v := range d {
+			if v < 1 || v > maxWindow {
+				return ring.Conv{}, fmt.Errorf("kernel, stride and dilation %v are not positive or too large", d)
+			}
+		}
+		n, reach := shape[a+1], dilation[a]*(kernel[a]-1)+1
+		lo, hi := pads[a], pads[a+rank]
+		if lo < 0 || hi < 0 || lo > maxWindow || hi > maxWindow {
+			return ring.Conv{}, fmt.Errorf("pads %v are negative or too large", pads)
+		}
+		switch mode := o.string("auto_pad", "NOTSET"); mode {
+		case "NOTSET", "":
+		case "VALID":
+			lo, hi = 0, 0
+		case "SAME_UPPER", "SAME_LOWER":
+			all := max(((n+stride[a]-1)/stride[a]-1)*stride[a]+reach-n, 0)
+			lo, hi = all/2, all-all/2
+			if mode == "SAME_LOWER" {
+				lo, hi = hi, lo
+			}
+		default:
+			return ring.Conv{}, fmt.Errorf("auto_pad %q is unknown", mode)
+		}
+		if n+lo+hi < reach {
+			return ring.Conv{}, fmt.Errorf("a kernel of %d does not fit %d elements", reach, n+lo+hi)
+		}
+		if o.int("ceil_mode", 0) != 0 { // one more window, if it starts inside
+			out := (n+lo+hi-reach+stride[a]-1)/stride[a] + 1
+			if (out-1)*stride[a] >= n+lo {
+				out--
+			}
+			hi = max(hi, (out-1)*stride[a]+reach-n-lo)
+		}
+		pads[a], pads[a+rank] = lo, hi
+	}
+	c := ring.Conv{
+		H: 1, W: shape[rank], In: shape[0], KH: 1, KW: kernel[rank-1], Out: shape[0], StrideH: 1, StrideW: stride[rank-1],
+		DilH: 1, DilW: dilation[rank-1], Left: pads[rank-1], Right: pads[2*rank-1], Groups: shape[0],
+	}
+	if rank == 2 {
+		c.H, c.KH, c.StrideH, c.DilH, c.Top, c.Bottom = shape[1], kernel[0], stride[0], dilation[0], pads[0], pads[2]
+	}
+	return c, c.Validate()
+}
+
+// maxWindow bounds kernels, strides, dilations and pads.
+const maxWindow = 1 << 14
+
+// channelsLast lists the elements of channels × positions, channels last.
+func channelsLast(channels, positions int) []int32 {
+	_, index := permute([]int{channels, positions}, []int{1, 0})
+	return index
+}
+
+// image returns the tensor of an image that node val holds, channels last.
+func (o *operator) image(val, rank int, c ring.Conv) *tensor {
+	h, w := c.Size()
+	shape := []int{c.Out, h, w}
+	if rank == 1 {
+		shape = []int{c.Out, w}
+	}
+	_, index := permute([]int{h * w, c.Out}, []int{1, 0})
+	return o.view(&tensor{shape: shape, val: val}, shape, index)
+}
+
+func (o *operator) convolution() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	m, w, err := o.numbers(1)
+	if err != nil {
+		return err
+	}
+	if len(m.shape) != len(t.shape)+1 || len(t.shape) < 2 {
+		return fmt.Errorf("weights of shape %v do not fit rows of shape %v", m.shape, t.shape)
+	}
+	rank := len(t.shape) - 1
+	c, err := o.windows(t.shape, m.shape[2:])
+	if err != nil {
+		return err
+	}
+	c.Out, c.Groups = m.shape[0], o.int("group", 1)
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if m.shape[1] != c.In/c.Groups {
+		return fmt.Errorf("weights of shape %v do not fit %d channels in %d groups", m.shape, c.In, c.Groups)
+	}
+	bias := make([]float64, c.Out)
+	if o.input(2) != "" {
+		_, b, err := o.numbers(2)
+		if err != nil {
+			return err
+		}
+		if len(b) != c.Out {
+			return fmt.Errorf("%d biases for %d channels", len(b), c.Out)
+		}
+		bias = b
+	}
+	// [Groups][Out/Groups][In/Groups][positions] to [Groups][positions][In/Groups][Out/Groups]
+	shape, index := permute([]int{c.Groups, c.Out / c.Groups, c.In / c.Groups, c.KH * c.KW}, []int{0, 3, 2, 1})
+	w = (&constant{f: w}).view(shape, index).f
+	z, err := o.linear(t, channelsLast(c.In, c.H*c.W), c, w, bias)
+	if err != nil {
+		return err
+	}
+	return o.set(o.image(z, rank, c))
+}
+
+// pool reads the geometry of a pooling operator.
+func (o *operator) pool() (*tensor, ring.Conv, error) {
+	t, err := o.secret(0)
+	if err != nil {
+		return nil, ring.Conv{}, err
+	}
+	if len(t.shape) < 2 || len(t.shape) > 3 {
+		return nil, ring.Conv{}, fmt.Errorf("rows of %d axes are not supported; use channels and one or two spatial axes", len(t.shape))
+	}
+	kernel, err := o.ints("kernel_shape", len(t.shape)-1, 0)
+	if err != nil {
+		return nil, ring.Conv{}, err
+	}
+	c, err := o.windows(t.shape, kernel)
+	if err != nil {
+		return nil, c, err
+	}
+	o.budget -= 2*c.InLen() + c.OutLen()*c.KH*c.KW
+	if o.budget < 0 {
+		return nil, c, errTooLarge
+	}
+	return t, c, nil
+}
+
+func (o *operator) maxPool() error {
+	t, c, err := o.pool()
+	if err != nil {
+		return err
+	}
+	if c.Top >= c.DilH*(c.KH-1)+1 || c.Left >= c.DilW*(c.KW-1)+1 {
+		return errors.New("a window lies in the padding; use smaller pads")
+	}
+	if _, err := poolSteps(c); err != nil {
+		return err
+	}
+	o.unused(1)
+	return o.set(o.maxPoolOf(t, c))
+}
+
+func (o *operator) maxPoolOf(t *tensor, c ring.Conv) *tensor {
+	in := o.arrange(t, channelsLast(c.In, c.H*c.W))
+	z := o.g.add(node{kind: maxPoolNode, name: o.name, in: []int{in}, len: c.OutLen(), conv: c})
+	return o.image(z, len(t.shape)-1, c)
+}
+
+func (o *operator) averagePool() error {
+	t, c, err := o.pool()
+	if err != nil {
+		return err
+	}
+	// Elements beyond the declared pads, which ceil_mode adds, never count.
+	floor := *o
+	floor.attrs = maps.Clone(o.attrs)
+	delete(floor.attrs, "ceil_mode")
+	declared, err := floor.windows(t.shape, kernelOf(c, len(t.shape)-1))
+	if err != nil {
+		return err
+	}
+	padded := o.int("count_include_pad", 0) != 0
+	_, w := c.Size()
+	n := node{kind: sumNode, name: o.name, len: c.OutLen(), window: c.KH * c.KW}
+	for i := range n.len {
+		ch, ox, oy := i%c.In, i/c.In%w, i/c.In/w
+		count := 0
+		for k := range n.window {
+			y, x := oy*c.StrideH-c.Top+k/c.KW*c.DilH, ox*c.StrideW-c.Left+k%c.KW*c.DilW
+			inside := y >= 0 && y < c.H && x >= 0 && x < c.W
+			if inside || padded && y < c.H+declared.Bottom && x < c.W+declared.Right {
+				count++
+			}
+			j := int32(-1)
+			if inside {
+				j = int32((y*c.W+x)*c.In + ch)
+			}
+			n.index = append(n.index, j)
+		}
+		if count == 0 {
+			return errors.New("a window holds no element; use smaller pads")
+		}
+		n.c = append(n.c, 1/float64(count))
+	}
+	n.in = []int{o.arrange(t, channelsLast(c.In, c.H*c.W))}
+	return o.set(o.image(o.g.add(n), len(t.shape)-1, c))
+}
+
+func kernelOf(c ring.Conv, rank int) []int {
+	if rank == 1 {
+		return []int{c.KW}
+	}
+	return []int{c.KH, c.KW}
+}
+
+// globalPool lowers GlobalAveragePool and GlobalMaxPool.
+func (o *operator) globalPool() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	if len(t.shape) < 2 {
+		return errors.New("rows without spatial axes")
+	}
+	if o.n.GetOpType() == "GlobalAveragePool" {
+		axes := []int{}
+		for a := 2; a <= len(t.shape); a++ {
+			axes = append(axes, a)
+		}
+		return o.sumOver(t, axes, true, true)
+	}
+	n := size(t.shape[1:])
+	if n > maxWindow*maxWindow || len(t.shape) > 3 {
+		return errors.New("the image is too large or has more than two axes")
+	}
+	h, w := 1, t.shape[len(t.shape)-1]
+	if len(t.shape) == 3 {
+		h = t.shape[1]
+	}
+	c := ring.Conv{H: h, W: w, In: t.shape[0], KH: h, KW: w, Out: t.shape[0], StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: t.shape[0]}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return o.set(o.maxPoolOf(t, c))
+}
+
+// reduce lowers ReduceMean and ReduceSum.
+func (o *operator) reduce() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	axes, err := o.axes(len(t.shape) + 1)
+	if err != nil {
+		return err
+	}
+	if len(axes) == 0 {
+		if o.int("noop_with_empty_axes", 0) != 0 {
+			return o.set(t)
+		}
+		return errors.New("it would mix rows; name the axes, without axis 0")
+	}
+	return o.sumOver(t, axes, o.int("keepdims", 1) != 0, o.n.GetOpType() == "ReduceMean")
+}
+
+// sumOver adds the sum or mean over axes, of which 0 counts the rows.
+func (o *operator) sumOver(t *tensor, axes []int, keep, mean bool) error {
+	gone := make([]bool, len(t.shape))
+	for _, a := range axes {
+		if a == 0 {
+			return errors.New("it would mix rows; leave axis 0 out")
+		}
+		gone[a-1] = true
+	}
+	var shape, left, window, outer, inner []int
+	for i, s := range strides(t.shape) {
+		if gone[i] {
+			window, inner = append(window, t.shape[i]), append(inner, s)
+		} else {
+			left, outer = append(left, t.shape[i]), append(outer, s)
+		}
+		switch {
+		case !gone[i]:
+			shape = append(shape, t.shape[i])
+		case keep:
+			shape = append(shape, 1)
+		}
+	}
+	if o.budget -= size(t.shape); o.budget < 0 {
+		return errTooLarge
+	}
+	within := walk(window, inner)
+	n := node{kind: sumNode, name: o.name, in: []int{t.val}, len: size(left), window: len(within)}
+	for _, base := range walk(left, outer) {
+		for _, k := range within {
+			n.index = append(n.index, t.at(int(base+k)))
+		}
+		c := 1.0
+		if mean {
+			c = 1 / float64(n.window)
+		}
+		n.c = append(n.c, c)
+	}
+	return o.set(&tensor{shape: shape, val: o.g.add(n)})
+}

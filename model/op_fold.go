@@ -1,0 +1,375 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// The operators here compute with constants alone: the arithmetic of shapes
+// that exporters put before a Reshape.
+
+func (o *operator) constant() error {
+	if a := o.attrs["value"]; a != nil && a.T != nil {
+		c, err := o.decode(a.T)
+		if err != nil {
+			return err
+		}
+		return o.setConst(c)
+	}
+	c := &constant{shape: []int{}}
+	switch a := o.attrs["value_float"]; {
+	case a != nil:
+		c.f = []float64{float64(a.GetF())}
+		return o.setConst(c)
+	case o.attrs["value_int"] != nil:
+		c.d = []dim{{n: o.attrs["value_int"].GetI()}}
+		return o.setConst(c)
+	case o.attrs["value_floats"] != nil:
+		c.f = []float64{}
+		for _, v := range o.attrs["value_floats"].Floats {
+			c.f = append(c.f, float64(v))
+		}
+		c.shape = []int{len(c.f)}
+		return o.setConst(c)
+	case o.attrs["value_ints"] != nil:
+		c.d = []dim{}
+		for _, v := range o.attrs["value_ints"].Ints {
+			c.d = append(c.d, dim{n: v})
+		}
+		c.shape = []int{len(c.d)}
+		return o.setConst(c)
+	}
+	return errors.New("the constant has no numeric value")
+}
+
+func (o *operator) constantOfShape() error {
+	s, err := o.fixed(0)
+	if err != nil {
+		return err
+	}
+	if s == nil || s.d == nil {
+		return errors.New("the shape is missing")
+	}
+	shape, err := s.wholes()
+	if err != nil {
+		return err
+	}
+	if err := checkShape(shape); err != nil {
+		return err
+	}
+	v := &constant{f: []float64{0}}
+	if a := o.attrs["value"]; a != nil && a.T != nil {
+		if v, err = o.decode(a.T); err != nil {
+			return err
+		}
+	}
+	if v.len() != 1 {
+		return errors.New("the value is not one number")
+	}
+	if o.budget < size(shape) {
+		return errTooLarge
+	}
+	return o.setConst(v.view(shape, make([]int32, size(shape))))
+}
+
+func (o *operator) shapeOf() error {
+	t, c, err := o.any()
+	if err != nil {
+		return err
+	}
+	var d []dim
+	if c != nil {
+		for _, n := range c.shape {
+			d = append(d, dim{n: int64(n)})
+		}
+	} else {
+		d = append(d, dim{n: 1, rows: true})
+		for _, n := range t.shape {
+			d = append(d, dim{n: int64(n)})
+		}
+	}
+	clip := func(i int) int {
+		if i < 0 {
+			i += len(d)
+		}
+		return min(max(i, 0), len(d))
+	}
+	start, end := clip(o.int("start", 0)), clip(o.int("end", len(d)))
+	d = d[start:max(start, end)]
+	return o.setConst(&constant{shape: []int{len(d)}, d: append([]dim{}, d...)})
+}
+
+// folded returns operand 0 of an operator that works on constants only.
+func (o *operator) folded(hint string) (*constant, error) {
+	if o.tensors[o.input(0)] != nil {
+		return nil, fmt.Errorf("it is supported on constants only; %s", hint)
+	}
+	c, err := o.fixed(0)
+	if err == nil && c == nil {
+		err = errors.New("operand 0 is missing")
+	}
+	return c, err
+}
+
+func (o *operator) gather() error {
+	c, err := o.folded("choose the elements before the model")
+	if err != nil {
+		return err
+	}
+	by, err := o.fixed(1)
+	if err != nil {
+		return err
+	}
+	if by == nil {
+		return errors.New("the indices are missing")
+	}
+	index, err := by.wholes()
+	if err != nil {
+		return err
+	}
+	a, err := axis(o.int("axis", 0), len(c.shape))
+	if err != nil {
+		return err
+	}
+	for i := range index {
+		if index[i], err = axis(index[i], c.shape[a]); err != nil {
+			return fmt.Errorf("an index is outside the %d elements", c.shape[a])
+		}
+	}
+	shape := append(append(append([]int{}, c.shape[:a]...), by.shape...), c.shape[a+1:]...)
+	if err := checkShape(shape); err != nil {
+		return err
+	}
+	return o.setConst(c.view(shape, along(c.shape, a, index)))
+}
+
+// along lists the elements of a tensor with axis a restricted to index.
+func along(shape []int, a int, index []int) []int32 {
+	outer, inner := size(shape[:a]), size(shape[a+1:])
+	list := make([]int32, 0, outer*len(index)*inner)
+	for i := range outer {
+		for _, j := range index {
+			for k := range inner {
+				list = append(list, int32((i*shape[a]+j)*inner+k))
+			}
+		}
+	}
+	return list
+}
+
+func (o *operator) slice() error {
+	c, err := o.folded("cut the input before the model")
+	if err != nil {
+		return err
+	}
+	var list [4][]int // starts, ends, axes, steps
+	for i, name := range []string{"starts", "ends", "axes", "steps"} {
+		if a := o.attrs[name]; a != nil {
+			list[i], err = o.ints(name, len(a.Ints), 0)
+		} else {
+			var v *constant
+			if v, err = o.fixed(i + 1); v != nil {
+				list[i], err = v.wholes()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	n := len(list[0])
+	if n > maxRank || len(list[1]) != n || list[2] != nil && len(list[2]) != n || list[3] != nil && len(list[3]) != n {
+		return errors.New("starts, ends, axes and steps differ in length")
+	}
+	for i := range n {
+		a, step := i, 1
+		if list[2] != nil {
+			a = list[2][i]
+		}
+		if list[3] != nil {
+			step = list[3][i]
+		}
+		if a, err = axis(a, len(c.shape)); err != nil {
+			return err
+		}
+		index, err := sliceIndex(list[0][i], list[1][i], step, c.shape[a])
+		if err != nil {
+			return err
+		}
+		shape := append([]int{}, c.shape...)
+		shape[a] = len(index)
+		c = c.view(shape, along(c.shape, a, index))
+	}
+	return o.setConst(c)
+}
+
+// sliceIndex lists start:end:step of n elements, as Python does.
+func sliceIndex(start, end, step, n int) ([]int, error) {
+	if step == 0 {
+		return nil, errors.New("the step is 0")
+	}
+	lo, hi := 0, n
+	if step < 0 {
+		lo, hi = -1, n-1
+	}
+	clip := func(i int) int {
+		if i < 0 {
+			i += n
+		}
+		return min(max(i, lo), hi)
+	}
+	index := []int{}
+	end = clip(end)
+	for i := clip(start); step > 0 && i < end || step < 0 && i > end; i += step {
+		index = append(index, i)
+	}
+	return index, nil
+}
+
+func (o *operator) concat() error {
+	first, err := o.folded("concatenate before the model")
+	if err != nil {
+		return err
+	}
+	a, err := axis(o.int("axis", 0), len(first.shape))
+	if err != nil {
+		return err
+	}
+	shape := append([]int{}, first.shape...)
+	shape[a] = 0
+	all := &constant{f: []float64{}}
+	if first.d != nil {
+		all = &constant{d: []dim{}}
+	}
+	var index []int32
+	outer := size(first.shape[:a])
+	parts := make([][]int32, outer) // elements of all operands, by outer position
+	for i := range o.n.Input {
+		c, err := o.fixed(i)
+		if err != nil {
+			return err
+		}
+		if c == nil || len(c.shape) != len(shape) || (c.d == nil) != (first.d == nil) {
+			return errors.New("the operands differ in type or rank")
+		}
+		for b := range shape {
+			if b != a && shape[b] != c.shape[b] {
+				return fmt.Errorf("shapes %v and %v differ at axis %d", first.shape, c.shape, b)
+			}
+		}
+		shape[a] += c.shape[a]
+		block := c.len() / max(outer, 1)
+		for p := range parts {
+			for k := range block {
+				parts[p] = append(parts[p], int32(len(all.f)+len(all.d)+p*block+k))
+			}
+		}
+		all.f, all.d = append(all.f, c.f...), append(all.d, c.d...)
+		if o.budget -= c.len(); o.budget < 0 {
+			return errTooLarge
+		}
+	}
+	for _, p := range parts {
+		index = append(index, p...)
+	}
+	if first.d == nil {
+		all.d = nil
+	}
+	return o.setConst(all.view(shape, index))
+}
+
+// arithmetic folds Add, Sub, Mul and Div of two constants.
+func (o *operator) arithmetic(x, y *constant) error {
+	shape, ix, iy, err := broadcast(x.shape, y.shape)
+	if err != nil {
+		return err
+	}
+	x, y = x.view(shape, ix), y.view(shape, iy)
+	z := &constant{shape: shape}
+	if x.d != nil && y.d != nil {
+		z.d = make([]dim, len(x.d))
+		for i := range z.d {
+			if z.d[i], err = wholeArithmetic(o.n.GetOpType(), x.d[i], y.d[i]); err != nil {
+				return err
+			}
+		}
+		return o.setConst(z)
+	}
+	xf, err := x.floats()
+	if err != nil {
+		return err
+	}
+	yf, err := y.floats()
+	if err != nil {
+		return err
+	}
+	z.f = make([]float64, len(xf))
+	for i := range z.f {
+		switch a, b := xf[i], yf[i]; o.n.GetOpType() {
+		case "Add":
+			z.f[i] = a + b
+		case "Sub":
+			z.f[i] = a - b
+		case "Mul":
+			z.f[i] = a * b
+		default:
+			z.f[i] = a / b
+		}
+		if math.IsNaN(z.f[i]) {
+			return errors.New("a constant becomes NaN")
+		}
+	}
+	return o.setConst(z)
+}
+
+func wholeArithmetic(kind string, a, b dim) (dim, error) {
+	if max(a.n, -a.n, b.n, -b.n) > maxWhole || min(a.n, b.n) < -maxWhole {
+		return dim{}, errors.New("a whole number is too large")
+	}
+	switch {
+	case kind == "Mul" && !(a.rows && b.rows):
+		return dim{a.n * b.n, a.rows || b.rows}, nil
+	case kind == "Div" && b.n != 0 && !b.rows && (!a.rows || a.n%b.n == 0):
+		return dim{a.n / b.n, a.rows}, nil
+	case kind == "Div" && a.rows && b.rows && b.n != 0 && a.n%b.n == 0:
+		return dim{n: a.n / b.n}, nil
+	case kind == "Add" && a.rows == b.rows:
+		return dim{a.n + b.n, a.rows}, nil
+	case kind == "Sub" && a.rows == b.rows:
+		return dim{a.n - b.n, a.rows && a.n != b.n}, nil
+	}
+	return dim{}, errors.New("the arithmetic of shapes is not supported; export the model with fixed shapes")
+}
+
+// broadcast returns the common shape and, for every element of it, the element
+// of each operand.
+func broadcast(x, y []int) (shape []int, ix, iy []int32, err error) {
+	rank := max(len(x), len(y))
+	pad := func(s []int) []int {
+		p := make([]int, rank-len(s), rank)
+		for i := range p {
+			p[i] = 1
+		}
+		return append(p, s...)
+	}
+	px, py := pad(x), pad(y)
+	shape = make([]int, rank)
+	sx, sy := strides(px), strides(py)
+	n := 1
+	for i := range shape {
+		switch {
+		case px[i] == py[i]:
+			shape[i] = px[i]
+		case px[i] == 1:
+			shape[i], sx[i] = py[i], 0
+		case py[i] == 1:
+			shape[i], sy[i] = px[i], 0
+		default:
+			return nil, nil, nil, fmt.Errorf("shapes %v and %v do not broadcast", x, y)
+		}
+		if n *= shape[i]; n > maxTensor {
+			return nil, nil, nil, errTooLarge
+		}
+	}
+	return shape, walk(shape, sx), walk(shape, sy), nil
+}

@@ -1,0 +1,327 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tacit-mpc/tacit/model/onnx"
+)
+
+// An operator is one ONNX node being lowered.
+type operator struct {
+	*loader
+	n     *onnx.NodeProto
+	name  string
+	attrs map[string]*onnx.AttributeProto
+}
+
+// operators maps the ONNX operators to their lowering.
+var operators = map[string]func(*operator) error{
+	"Add":                (*operator).sumOrDifference,
+	"Sub":                (*operator).sumOrDifference,
+	"Mul":                (*operator).product,
+	"Div":                (*operator).product,
+	"Neg":                (*operator).negate,
+	"Gemm":               (*operator).gemm,
+	"MatMul":             (*operator).matMul,
+	"Conv":               (*operator).convolution,
+	"BatchNormalization": (*operator).batchNorm,
+	"Relu":               (*operator).relu,
+	"Clip":               (*operator).clip,
+	"MaxPool":            (*operator).maxPool,
+	"GlobalMaxPool":      (*operator).globalPool,
+	"AveragePool":        (*operator).averagePool,
+	"GlobalAveragePool":  (*operator).globalPool,
+	"ReduceMean":         (*operator).reduce,
+	"ReduceSum":          (*operator).reduce,
+	"Flatten":            (*operator).flatten,
+	"Reshape":            (*operator).reshape,
+	"Squeeze":            (*operator).squeeze,
+	"Unsqueeze":          (*operator).unsqueeze,
+	"Transpose":          (*operator).transpose,
+	"Identity":           (*operator).identity,
+	"Dropout":            (*operator).dropout,
+	"Cast":               (*operator).cast,
+	"Constant":           (*operator).constant,
+	"ConstantOfShape":    (*operator).constantOfShape,
+	"Shape":              (*operator).shapeOf,
+	"Gather":             (*operator).gather,
+	"Slice":              (*operator).slice,
+	"Concat":             (*operator).concat,
+	"Softmax":            (*operator).softmax,
+	"LogSoftmax":         (*operator).softmax,
+	"Sigmoid":            (*operator).sigmoid,
+	"ArgMax":             (*operator).argMax,
+	"ZipMap":             (*operator).zipMap,
+}
+
+// hints say what to do instead of operators that people meet often.
+var hints = map[string]string{
+	"LeakyRelu": "use Relu", "Elu": "use Relu", "Selu": "use Relu", "PRelu": "use Relu", "Gelu": "use Relu",
+	"HardSwish": "use Relu", "HardSigmoid": "use Relu", "Tanh": "use Relu", "Erf": "use Relu in place of GELU",
+	"ConvTranspose": "use Conv", "LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
+	"Pad": "use the pads of Conv or of a pooling layer", "Concat": "concatenate before the model",
+	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
+	"LinearClassifier": "export the model as Gemm", "LinearRegressor": "export the model as Gemm",
+	"Scaler": "scale with Sub and Div by constants", "LayerNormalization": "use BatchNormalization",
+}
+
+// lower adds node i of the ONNX graph.
+func (l *loader) lower(n *onnx.NodeProto, i int) error {
+	o := &operator{loader: l, n: n, name: n.GetName(), attrs: map[string]*onnx.AttributeProto{}}
+	if o.name == "" {
+		o.name = fmt.Sprintf("#%d", i)
+		if len(n.Output) > 0 {
+			o.name = n.Output[0]
+		}
+	}
+	if len(o.name) > maxName {
+		o.name = o.name[:maxName]
+	}
+	for _, a := range n.Attribute {
+		o.attrs[a.GetName()] = a
+	}
+	f := operators[n.GetOpType()]
+	d := n.GetDomain()
+	if f == nil || d != "" && d != "ai.onnx" && n.GetOpType() != "ZipMap" {
+		hint := hints[n.GetOpType()]
+		if hint == "" {
+			hint = "rewrite it with the operators in docs/operators.md"
+		}
+		return o.wrap(fmt.Errorf("the operator is not supported; %s", hint))
+	}
+	for _, in := range n.Input {
+		if l.failed[in] {
+			return errReported
+		}
+		if in != "" && l.consts[in] == nil && l.tensors[in] == nil {
+			return o.wrap(fmt.Errorf("operand %q is defined nowhere before it", in))
+		}
+	}
+	if len(n.Output) == 0 || n.Output[0] == "" || len(n.Input) > 64 {
+		return o.wrap(errors.New("the node has no output or too many operands"))
+	}
+	for _, out := range n.Output {
+		if out != "" && (l.consts[out] != nil || l.tensors[out] != nil) {
+			return o.wrap(fmt.Errorf("output %q is defined twice", out))
+		}
+	}
+	if err := f(o); err != nil {
+		return o.wrap(err)
+	}
+	return nil
+}
+
+func (o *operator) wrap(err error) error {
+	return fmt.Errorf("node %q (%s): %w", o.name, o.n.GetOpType(), err)
+}
+
+func (o *operator) input(i int) string {
+	if i < len(o.n.Input) {
+		return o.n.Input[i]
+	}
+	return ""
+}
+
+// secret returns operand i, which must depend on the input.
+func (o *operator) secret(i int) (*tensor, error) {
+	t := o.tensors[o.input(i)]
+	if t == nil {
+		return nil, fmt.Errorf("operand %d must depend on the input of the model; fold constants before the export", i)
+	}
+	if t.post != nil {
+		return nil, errors.New("only steps that the client can do may follow a Softmax, Sigmoid or ArgMax; move it to the end of the model")
+	}
+	return t, nil
+}
+
+// fixed returns operand i, which must be constant; nil if it is left out.
+func (o *operator) fixed(i int) (*constant, error) {
+	name := o.input(i)
+	if name == "" {
+		return nil, nil
+	}
+	if c := o.consts[name]; c != nil {
+		return c, nil
+	}
+	return nil, fmt.Errorf("operand %d, %q, must be a constant: it may not depend on the input", i, name)
+}
+
+// numbers is fixed as floating-point numbers; the operand must be there.
+func (o *operator) numbers(i int) (*constant, []float64, error) {
+	c, err := o.fixed(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c == nil {
+		return nil, nil, fmt.Errorf("operand %d is missing", i)
+	}
+	f, err := c.floats()
+	return c, f, err
+}
+
+// set defines output 0.
+func (o *operator) set(t *tensor) error {
+	if err := checkShape(t.shape); err != nil {
+		return err
+	}
+	if o.budget -= 2 * size(t.shape); o.budget < 0 {
+		return errTooLarge
+	}
+	o.tensors[o.n.Output[0]] = t
+	return nil
+}
+
+func (o *operator) setConst(c *constant) error {
+	if o.budget -= c.len(); o.budget < 0 {
+		return errTooLarge
+	}
+	o.consts[o.n.Output[0]] = c
+	return nil
+}
+
+func (o *operator) int(name string, otherwise int) int {
+	if a := o.attrs[name]; a != nil && a.I != nil {
+		return int(min(max(a.GetI(), -maxWhole), maxWhole))
+	}
+	return otherwise
+}
+
+func (o *operator) float(name string, otherwise float64) float64 {
+	if a := o.attrs[name]; a != nil && a.F != nil {
+		return float64(a.GetF())
+	}
+	return otherwise
+}
+
+func (o *operator) string(name, otherwise string) string {
+	if a := o.attrs[name]; a != nil && a.S != nil {
+		return string(a.S)
+	}
+	return otherwise
+}
+
+// ints returns n whole numbers of an attribute, or otherwise n times.
+func (o *operator) ints(name string, n, otherwise int) ([]int, error) {
+	a := o.attrs[name]
+	if a == nil || len(a.Ints) == 0 {
+		return slices.Repeat([]int{otherwise}, n), nil
+	}
+	if len(a.Ints) != n {
+		return nil, fmt.Errorf("attribute %s has %d numbers, not %d", name, len(a.Ints), n)
+	}
+	v := make([]int, n)
+	for i, x := range a.Ints {
+		v[i] = int(min(max(x, -maxWhole), maxWhole))
+	}
+	return v, nil
+}
+
+// axes returns the axes of a tensor of rank axes, 0 counting the rows, that
+// the attribute or, in later opsets, operand 1 names; nil if neither is there.
+func (o *operator) axes(rank int) ([]int, error) {
+	var v []int
+	if a := o.attrs["axes"]; a != nil {
+		for _, x := range a.Ints {
+			v = append(v, int(min(max(x, -maxWhole), maxWhole)))
+		}
+	} else if c, err := o.fixed(1); err != nil {
+		return nil, err
+	} else if c != nil {
+		if v, err = c.wholes(); err != nil {
+			return nil, err
+		}
+	}
+	seen := map[int]bool{}
+	for i := range v {
+		if v[i] < 0 {
+			v[i] += rank
+		}
+		if v[i] < 0 || v[i] >= rank || seen[v[i]] {
+			return nil, fmt.Errorf("axis %d is repeated or not one of the %d axes", v[i], rank)
+		}
+		seen[v[i]] = true
+	}
+	return v, nil
+}
+
+// axis normalises one axis.
+func axis(a, rank int) (int, error) {
+	if a < 0 {
+		a += rank
+	}
+	if a < 0 || a >= rank {
+		return 0, fmt.Errorf("axis %d is not one of the %d axes", a, rank)
+	}
+	return a, nil
+}
+
+// materialise returns a node whose elements are those of t, in order.
+func (l *loader) materialise(t *tensor) int { return l.arrange(t, nil) }
+
+// arrange returns a node with element order[i] of t at i; nil keeps the order.
+func (l *loader) arrange(t *tensor, order []int32) int {
+	n := size(t.shape)
+	if order != nil {
+		n = len(order)
+	}
+	index, same := make([]int32, n), n == l.g.nodes[t.val].len
+	for i := range index {
+		j := i
+		if order != nil {
+			j = int(order[i])
+		}
+		index[i] = -1
+		if j >= 0 {
+			index[i] = t.at(j)
+		}
+		same = same && index[i] == int32(i)
+	}
+	if same {
+		return t.val
+	}
+	l.budget -= n
+	return l.g.add(node{kind: gatherNode, name: l.g.nodes[t.val].name, in: []int{t.val}, len: n, index: index})
+}
+
+// view returns the tensor of the elements of t that index names.
+func (l *loader) view(t *tensor, shape []int, index []int32) *tensor {
+	z := &tensor{shape: shape, val: t.val, post: t.post, base: t.base, label: t.label}
+	same := len(index) == size(t.shape)
+	for i, j := range index {
+		same = same && j == int32(i)
+	}
+	switch {
+	case same:
+		z.view = t.view
+	case t.post != nil:
+		z.view = t.view
+		z.post = append(slices.Clone(t.post), Post{Op: PostGather, Index: index})
+	default:
+		z.view = make([]int32, len(index))
+		for i, j := range index {
+			z.view[i] = t.at(int(j))
+		}
+	}
+	return z
+}
+
+// bijective reports that t is its node in another order.
+func (l *loader) bijective(t *tensor) bool {
+	n := l.g.nodes[t.val].len
+	if t.view == nil {
+		return true
+	}
+	if len(t.view) != n {
+		return false
+	}
+	seen := make([]bool, n)
+	for _, j := range t.view {
+		if j < 0 || seen[j] {
+			return false
+		}
+		seen[j] = true
+	}
+	return true
+}

@@ -2,11 +2,8 @@ package ot
 
 import (
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"sync"
 	"testing"
@@ -257,81 +254,6 @@ func FuzzBits(f *testing.F) {
 			t.Errorf("%v becomes %v", x, y)
 		}
 	})
-}
-
-// A tap is a link that digests what is sent.
-type tap struct {
-	out  chan<- []byte
-	in   <-chan []byte
-	sent hash.Hash
-}
-
-func (l *tap) Send(step string, msg []byte) error {
-	fmt.Fprintf(l.sent, "%q %d ", step, len(msg))
-	l.sent.Write(msg)
-	l.out <- bytes.Clone(msg)
-	return nil
-}
-
-func (l *tap) Recv(step string, msg []byte) error {
-	if copy(msg, <-l.in) != len(msg) {
-		return transport.ErrDesync
-	}
-	return nil
-}
-
-func (l *tap) Abort(int, string) {}
-func (l *tap) Close() error      { return nil }
-
-// transcripts runs a fork and one call of each kind between two parties, and
-// returns digests of all that each sent.
-func transcripts(t *testing.T, seed uint64, key []byte) (digests [2]string) {
-	a, b := make(chan []byte, 1), make(chan []byte, 1)
-	taps := [2]*tap{{a, b, sha256.New()}, {b, a, sha256.New()}}
-	bases := dealBases(t, seed, 2)
-	prg.ForgetTweaks()
-	var parties sync.WaitGroup
-	for i := range 2 {
-		links := make([]transport.Link, 2)
-		links[1-i] = taps[i]
-		m := transport.New(context.Background(), i, links)
-		parties.Go(func() {
-			rng := stream(seed, 10+i)
-			s, err := bases[i].Fork(m, rng, key)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			v, err := s.Authenticate(m, "bits", []Request{
-				{randomBits(rng, 30), All(2), All(2)}, {randomBits(rng, 30), All(2), All(2)},
-			})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if _, err = s.And(m, "and", []AndRequest{{A: v[0], B: v[1]}}); err != nil {
-				t.Error(err)
-			}
-			if _, err = s.Mul(m, "mul", []MulRequest{{Beta: v[0], Widths: []int{9}, Order: []int{1, 0}, One: true}}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	parties.Wait()
-	for i := range digests {
-		digests[i] = fmt.Sprintf("%x", taps[i].sent.Sum(nil))
-	}
-	return digests
-}
-
-func TestTranscriptsAreReproducible(t *testing.T) {
-	key := batch()
-	if transcripts(t, 3, key) != transcripts(t, 3, key) {
-		t.Error("the same randomness gives other messages")
-	}
-	if transcripts(t, 3, key) == transcripts(t, 4, key) {
-		t.Error("other randomness gives the same messages")
-	}
 }
 
 func TestErasedBasePanics(t *testing.T) {

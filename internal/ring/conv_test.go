@@ -39,7 +39,7 @@ func naive(c Conv, z, x, w []uint64, batch int) {
 		for oy := range oh {
 			for ox := range ow {
 				for o := range c.Out {
-					sum := &z[((b*oh+oy)*ow+ox)*c.Out+o]
+					sum := uint64(0)
 					for ky := range c.KH {
 						for kx := range c.KW {
 							y, xx := oy*c.StrideH-c.Top+ky*c.DilH, ox*c.StrideW-c.Left+kx*c.DilW
@@ -48,10 +48,11 @@ func naive(c Conv, z, x, w []uint64, batch int) {
 							}
 							g := o / out
 							for i := range in {
-								*sum += x[((b*c.H+y)*c.W+xx)*c.In+g*in+i] * w[(((g*c.KH+ky)*c.KW+kx)*in+i)*out+o%out]
+								sum += x[((b*c.H+y)*c.W+xx)*c.In+g*in+i] * w[(((g*c.KH+ky)*c.KW+kx)*in+i)*out+o%out]
 							}
 						}
 					}
+					z[((b*oh+oy)*ow+ox)*c.Out+o] += sum
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 )
 
@@ -29,6 +30,23 @@ func TestCommittedFilesAreCurrent(t *testing.T) {
 		_, b, _ = bytes.Cut(b, []byte("\n"))
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s is not what the generator writes: run go generate", committed)
+		}
+	}
+}
+
+// TestAVX2KernelsNeedNoAVX512 reads what the generator found the instructions to
+// require: this machine may have more than those that take these kernels.
+func TestAVX2KernelsNeedNoAVX512(t *testing.T) {
+	text, err := os.ReadFile("../kernels_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sumVAES256"} {
+		m := regexp.MustCompile(`// Requires: (.*)\nTEXT ·` + name + `\(`).FindSubmatch(text)
+		if m == nil {
+			t.Errorf("%s is not there", name)
+		} else if bytes.Contains(m[1], []byte("AVX512")) {
+			t.Errorf("%s requires %s", name, m[1])
 		}
 	}
 }

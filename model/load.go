@@ -15,7 +15,7 @@ const (
 	maxFile     = 1 << 30 // bytes
 	maxNodes    = 1 << 14
 	maxLoaded   = 1 << 27 // elements of all tensors made while loading
-	firstOpset  = 9
+	firstOpset  = 1 // operators may ask for a later one
 	latestOpset = 21
 )
 
@@ -110,7 +110,7 @@ func (l *loader) header(m *onnx.ModelProto) error {
 		}
 	}
 	if l.opset < firstOpset || l.opset > latestOpset {
-		return fmt.Errorf("opset %d is not supported; export the model with an opset from %d to %d", l.opset, firstOpset, latestOpset)
+		return fmt.Errorf("opset %d is not supported; export the model with an opset from 9 to %d", l.opset, latestOpset)
 	}
 	if len(m.Graph.Node) > maxNodes {
 		return fmt.Errorf("%d nodes are more than the %d allowed", len(m.Graph.Node), maxNodes)
@@ -272,7 +272,7 @@ func (l *loader) finish(output string) error {
 	}
 	at := l.materialise(&base)
 	if at == 0 { // the output is the input
-		at = l.g.add(node{kind: gatherNode, name: output, in: []int{0}, len: size(t.shape), index: iota32(size(t.shape))})
+		at = l.g.add(node{kind: gatherNode, name: output, in: []int{0}, len: size(base.shape), index: iota32(size(base.shape))})
 	}
 	l.g.nodes = l.g.nodes[:at+1]
 	l.g.Output, l.g.Result, l.g.Post = base.shape, t.shape, t.post

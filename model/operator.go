@@ -56,6 +56,12 @@ var operators = map[string]func(*operator) error{
 	"ZipMap":             (*operator).zipMap,
 }
 
+// since is the first opset in which an operator means what is implemented
+// here, where that is not opset 1.
+var since = map[string]int{
+	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6,
+}
+
 // hints say what to do instead of operators that people meet often.
 var hints = map[string]string{
 	"LeakyRelu": "use Relu", "Elu": "use Relu", "Selu": "use Relu", "PRelu": "use Relu", "Gelu": "use Relu",
@@ -90,6 +96,9 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 			hint = "rewrite it with the operators in docs/operators.md"
 		}
 		return o.wrap(fmt.Errorf("the operator is not supported; %s", hint))
+	}
+	if l.opset < since[n.GetOpType()] {
+		return o.wrap(fmt.Errorf("it has another meaning in opset %d; export the model with an opset from 9 to %d", l.opset, latestOpset))
 	}
 	for _, in := range n.Input {
 		if l.failed[in] {

@@ -97,7 +97,7 @@ func (s *Session) jobs(reqs []MulRequest) []*mulJob {
 		n := req.Beta.Len()
 		j := &mulJob{req: req, shape: req.Shape(), u: make([][]uint64, len(req.Widths))}
 		j.shape.check(s.n)
-		j.check()
+		j.check(s.n)
 		j.slots, blocks[r] = slots(req.Widths)
 		lens[r], per[r] = n, 2*s.n*(s.n-1)
 		for w := range j.u {
@@ -117,7 +117,14 @@ func (s *Session) jobs(reqs []MulRequest) []*mulJob {
 	return jobs
 }
 
-func (j *mulJob) check() {
+func (j *mulJob) check(n int) {
+	senders := All(n)
+	if j.req.One {
+		senders = senders.Without(j.req.Order[n-1])
+	}
+	if j.req.Beta.Holders != All(n) || j.req.Beta.Keys&senders != senders {
+		panic("ot: mul: all parties hold shares, all that send hold keys")
+	}
 	if j.req.One {
 		return
 	}

@@ -35,7 +35,7 @@ func Depth(k int) Option {
 
 // A Session makes the correlated randomness of one generation batch, under one
 // Δ of this party. It is not safe for concurrent use. After [Session.Erase],
-// every method panics.
+// only [Session.Counts], Self and N do not panic.
 type Session struct {
 	self, n int
 	depth   int

@@ -1,21 +1,47 @@
 // Package transport connects the parties of one session.
 //
 // It moves opaque messages of agreed length and counts them. It knows nothing
-// of shares, circuits or models. Package p2p makes links over libp2p; [Pipe]
-// makes them in memory.
+// of shares, circuits or models. A [Mesh] is one party's end of a session; its
+// links are made by [NewLink] over any ordered, encrypted byte stream, such as
+// those of package p2p, or by [Pipe] in memory.
+//
+// # Wire format
+//
+// A [Link] carries frames in both directions. Integers are little endian.
+//
+//	offset  size  field
+//	0       4     length of the payload, at most MaxMessage
+//	4       4     sequence number: 0, 1, 2, ... in each direction
+//	8       8     first 8 bytes of SHA-256 of the step name
+//	16      1     type: 0 data, 1 abort
+//	17            payload
+//
+// The receiver knows length, sequence number and step of the frame that comes
+// next and compares them before it reads the payload, so that a replayed,
+// reordered or desynchronised message is an error that sizes no allocation.
+//
+// The payload of an abort frame is the index of the party held responsible, 2
+// bytes, and the name of the step that failed, at most MaxStep bytes of UTF-8.
+// It may come in place of any data frame, and is the last frame of its
+// direction.
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 )
 
-// ErrDesync means that a peer ran a different step than we did, or the same
-// step on operands of another size.
-var ErrDesync = errors.New("parties are out of step")
+var (
+	// ErrDesync means that a peer ran a different step than we did, or the
+	// same step on operands of another size.
+	ErrDesync = errors.New("parties are out of step")
+	// ErrGone means that a peer closed the link, or that it died.
+	ErrGone = errors.New("connection closed")
+	// ErrClosed means that this party closed the session itself.
+	ErrClosed = errors.New("session closed")
+	// ErrTimeout means that a peer did not do its part of a step in time.
+	ErrTimeout = errors.New("timed out")
+)
 
 // A PeerError says with which party, and at which step, a session failed.
 type PeerError struct {
@@ -39,6 +65,7 @@ func (e *AbortError) Error() string {
 }
 
 // A Link is an ordered, authenticated and confidential channel to one party.
+// One call of Send and one of Recv may run at the same time.
 type Link interface {
 	// Send sends msg, which the caller may change once Send returns.
 	Send(step string, msg []byte) error
@@ -48,167 +75,25 @@ type Link interface {
 	// Abort tells the peer, as far as the link still works, which party made
 	// the session fail, and closes the link.
 	Abort(party int, step string)
-	// Close makes pending and later calls fail, here and at the peer.
+	// Close makes pending and later calls fail, here and at the peer. What
+	// was sent before still arrives.
 	Close() error
 }
 
 // Stats counts the traffic of one step, or of all steps, of a [Mesh]. A round
-// is one exchange: all parties send, then all receive. Bytes are payload.
+// is one exchange: all parties send, then all receive. Bytes are payload; on
+// the wire, each message takes [FrameHeader] bytes more.
 type Stats struct {
-	Step           string
-	Rounds         int
-	Sent, Received int64
+	Step                           string
+	Rounds                         int
+	Sent, Received                 int64
+	MessagesSent, MessagesReceived int64
 }
 
-// A Mesh links one party to all others for the length of one session.
-//
-// Errors are final: the first one closes the mesh. A Mesh is not safe for
-// concurrent use; steps that should overlap run on meshes of their own.
-type Mesh struct {
-	ctx     context.Context
-	self    int
-	links   []Link // links[self] is nil
-	steps   []Stats
-	observe func(step string)
-	failed  error
-}
-
-// New returns the mesh of party self, which lives as long as ctx. The mesh is
-// the session, so ctx is given here, once, and not to every step.
-func New(ctx context.Context, self int, links []Link) *Mesh {
-	m := &Mesh{ctx: ctx, self: self, links: links}
-	context.AfterFunc(ctx, m.Close)
-	return m
-}
-
-// Self returns the index of this party, from 0 to N−1.
-func (m *Mesh) Self() int { return m.self }
-
-// N returns the number of parties.
-func (m *Mesh) N() int { return len(m.links) }
-
-// Context is done when the session is over.
-func (m *Mesh) Context() context.Context { return m.ctx }
-
-// Observe has f called after every exchange, for profiles.
-func (m *Mesh) Observe(f func(step string)) { m.observe = f }
-
-// Steps returns the traffic by step, in the order in which they first ran.
-func (m *Mesh) Steps() []Stats { return slices.Clone(m.steps) }
-
-// Stats returns the traffic so far.
-func (m *Mesh) Stats() Stats {
-	var sum Stats
-	for _, s := range m.steps {
-		sum.Rounds += s.Rounds
-		sum.Sent += s.Sent
-		sum.Received += s.Received
-	}
-	return sum
-}
-
-// Close ends the session for all parties.
-func (m *Mesh) Close() {
-	for _, l := range m.links {
-		if l != nil {
-			l.Close()
-		}
-	}
-}
-
-// Broadcast sends msg to every other party and returns the equally long
-// messages of all parties, ours included, by index. It is one round.
-func (m *Mesh) Broadcast(step string, msg []byte) ([][]byte, error) {
-	out, in := make([][]byte, m.N()), make([][]byte, m.N())
-	for j := range m.N() {
-		if j == m.self {
-			continue
-		}
-		out[j], in[j] = msg, make([]byte, len(msg))
-	}
-	if err := m.Exchange(step, out, in); err != nil {
-		return nil, err
-	}
-	in[m.self] = msg
-	return in, nil
-}
-
-// Exchange sends out[j] to every party j and fills in[j] from every party j.
-// Empty messages are neither sent nor awaited, and what is in place of this
-// party is ignored. It is one round, whatever is sent.
-//
-// All parties pass the same step, a constant that names the exchange as the
-// paper does, such as "relu: open c".
-func (m *Mesh) Exchange(step string, out, in [][]byte) error {
-	if m.failed != nil {
-		return fmt.Errorf("%s: after an earlier failure: %w", step, m.failed)
-	}
-	var (
-		calls sync.WaitGroup
-		once  sync.Once
-		first *PeerError // names the party that failed, not those that then gave up
-	)
-	try := func(party int, call func(string, []byte) error, msg []byte) {
-		calls.Go(func() {
-			err := call(step, msg)
-			if err == nil {
-				return
-			}
-			once.Do(func() {
-				first = blame(party, step, err)
-				m.abort(first)
-			})
-		})
-	}
-	s := m.stats(step)
-	for j, l := range m.links {
-		if j == m.self {
-			continue
-		}
-		if len(out[j]) > 0 {
-			try(j, l.Send, out[j])
-			s.Sent += int64(len(out[j]))
-		}
-		if len(in[j]) > 0 {
-			try(j, l.Recv, in[j])
-			s.Received += int64(len(in[j]))
-		}
-	}
-	calls.Wait()
-	s.Rounds++
-
-	if cause := context.Cause(m.ctx); cause != nil {
-		m.failed = fmt.Errorf("%s: %w", step, cause)
-	} else if first != nil {
-		m.failed = first
-	} else if m.observe != nil {
-		m.observe(step)
-	}
-	return m.failed
-}
-
-// blame finds the party responsible for err, which a call to party returned.
-func blame(party int, step string, err error) *PeerError {
-	if abort, ok := errors.AsType[*AbortError](err); ok {
-		return &PeerError{abort.Party, abort.Step, fmt.Errorf("as party %d reports: %w", party, err)}
-	}
-	return &PeerError{party, step, err}
-}
-
-// abort tells all other parties who failed and closes the mesh, so that all
-// pending calls return.
-func (m *Mesh) abort(e *PeerError) {
-	for _, l := range m.links {
-		if l != nil {
-			l.Abort(e.Party, e.Step)
-		}
-	}
-}
-
-func (m *Mesh) stats(step string) *Stats {
-	if i := slices.IndexFunc(m.steps, func(s Stats) bool { return s.Step == step }); i >= 0 {
-		return &m.steps[i]
-	}
-	m.steps = append(m.steps, Stats{Step: step})
-	return &m.steps[len(m.steps)-1]
+func (s *Stats) add(o Stats) {
+	s.Rounds += o.Rounds
+	s.Sent += o.Sent
+	s.Received += o.Received
+	s.MessagesSent += o.MessagesSent
+	s.MessagesReceived += o.MessagesReceived
 }

@@ -1,0 +1,4 @@
+package transport
+
+// Memory is memory, for tests that play the network.
+var Memory = memory

@@ -21,6 +21,9 @@ type Mesh struct {
 	links   []Link // links[self] is nil
 	steps   []Stats
 	observe func(step string)
+
+	framesSent, framesReceived int64
+
 	timeout time.Duration
 	sending []atomic.Bool // by party: a Send has yet to return
 	waiting []atomic.Bool // by party: a Recv has yet to return
@@ -70,6 +73,10 @@ func (m *Mesh) Stats() Stats {
 	return sum
 }
 
+// Frames returns how many messages went each way so far, each of which takes
+// [FrameHeader] bytes on the wire besides its payload.
+func (m *Mesh) Frames() (sent, received int64) { return m.framesSent, m.framesReceived }
+
 // Close ends the session for all parties. What was sent before still arrives,
 // so that a party may close as soon as its last exchange is done.
 func (m *Mesh) Close() { m.fail(ErrClosed) }
@@ -115,23 +122,23 @@ func (m *Mesh) round(step string, out, in [][]byte, timeout time.Duration) error
 	if err := m.begin(step); err != nil {
 		return fmt.Errorf("%s: after an earlier failure: %w", step, err)
 	}
-	sent := Stats{Rounds: 1}
+	traffic := Stats{Rounds: 1}
 	for j := range m.links {
 		if j == m.self {
 			continue
 		}
 		if n := len(out[j]); n > 0 {
 			m.sending[j].Store(true)
-			sent.Sent += int64(n)
-			sent.MessagesSent++
+			traffic.Sent += int64(n)
+			m.framesSent++
 		}
 		if n := len(in[j]); n > 0 {
 			m.waiting[j].Store(true)
-			sent.Received += int64(n)
-			sent.MessagesReceived++
+			traffic.Received += int64(n)
+			m.framesReceived++
 		}
 	}
-	m.stats(step).add(sent)
+	m.stats(step).add(traffic)
 
 	if timeout > 0 {
 		timer := time.AfterFunc(timeout, func() { m.expire(step, timeout) })

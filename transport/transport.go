@@ -81,19 +81,16 @@ type Link interface {
 }
 
 // Stats counts the traffic of one step, or of all steps, of a [Mesh]. A round
-// is one exchange: all parties send, then all receive. Bytes are payload; on
-// the wire, each message takes [FrameHeader] bytes more.
+// is one exchange: all parties send, then all receive. Bytes are payload; see
+// [Mesh.Frames] for what comes on top.
 type Stats struct {
-	Step                           string
-	Rounds                         int
-	Sent, Received                 int64
-	MessagesSent, MessagesReceived int64
+	Step           string
+	Rounds         int
+	Sent, Received int64
 }
 
 func (s *Stats) add(o Stats) {
 	s.Rounds += o.Rounds
 	s.Sent += o.Sent
 	s.Received += o.Received
-	s.MessagesSent += o.MessagesSent
-	s.MessagesReceived += o.MessagesReceived
 }

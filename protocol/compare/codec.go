@@ -109,7 +109,10 @@ func ParseMaterial(class Class, n, self int, data []byte) (*Material, error) {
 	if !class.garbled() {
 		return m, nil
 	}
-	return m, m.parseGarbled(data)
+	if err := m.parseGarbled(data); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // parseGarbled takes what belongs to the circuit from data, whose length is

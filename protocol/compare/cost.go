@@ -9,9 +9,9 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// A Cost is what a call costs one party, exactly: Steps is what
-// [transport.Mesh.Steps] shows of it, the counts are what [ot.Session.Counts]
-// shows.
+// A Cost is what a call costs one party, exactly: Steps has the rounds and bytes
+// that [transport.Mesh.Steps] shows of it, the counts are what
+// [ot.Session.Counts] shows.
 type Cost struct {
 	Gates int64 // And gates of all circuits
 	ot.Counts

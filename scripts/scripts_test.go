@@ -13,7 +13,7 @@ import (
 	"github.com/tacit-mpc/tacit/configs"
 )
 
-var scripts = []string{"cluster-start", "cluster-check", "cluster-stop", "install-party"}
+var scripts = []string{"cluster-start", "cluster-check", "cluster-stop", "install-party", "check-generated"}
 
 func TestEveryScriptIsTested(t *testing.T) {
 	files, err := os.ReadDir(".")
@@ -34,10 +34,14 @@ func TestEveryScriptIsTested(t *testing.T) {
 func TestEveryScriptExplainsItself(t *testing.T) {
 	for _, script := range scripts {
 		out, stderr, code := run(t, script, "--help")
-		if code != 0 || stderr != "" || !strings.HasPrefix(out, "Usage: "+script+" ") {
+		if code != 0 || stderr != "" || !strings.HasPrefix(out, "Usage: "+script) {
 			t.Errorf("%s --help: exit %d\n%s%s", script, code, out, stderr)
 		}
-		for _, args := range [][]string{{"--nonsense"}, {"something"}, {flagOf(script)}} {
+		misuses := [][]string{{"--nonsense"}, {"something"}}
+		if flag := flagOf[script]; flag != "" {
+			misuses = append(misuses, []string{flag})
+		}
+		for _, args := range misuses {
 			out, stderr, code = run(t, script, args...)
 			if code != 2 || out != "" || !strings.Contains(stderr, "error: ") || !strings.Contains(stderr, "--help") {
 				t.Errorf("%s %s: exit %d\n%s%s", script, args, code, out, stderr)
@@ -46,12 +50,12 @@ func TestEveryScriptExplainsItself(t *testing.T) {
 	}
 }
 
-// flagOf returns a flag of the script that needs a value.
-func flagOf(script string) string {
-	if script == "install-party" {
-		return "--config"
-	}
-	return "--dir"
+// flagOf has for each script a flag that needs a value.
+var flagOf = map[string]string{
+	"cluster-start": "--deployment",
+	"cluster-check": "--dir",
+	"cluster-stop":  "--wait",
+	"install-party": "--config",
 }
 
 func TestWhatIsNotThereIsSaid(t *testing.T) {

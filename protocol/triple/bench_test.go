@@ -1,58 +1,95 @@
 package triple
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 
+	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
+// A benchmark is some layers and how many inferences are made at once.
+type benchmark struct {
+	name   string
+	batch  int
+	layers []Layer
+}
+
+func conv(size, in, kernel, out int) ring.Conv {
+	return ring.Conv{H: size, W: size, In: in, KH: kernel, KW: kernel, Out: out, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}
+}
+
+func depthwise(size, channels, kernel int) ring.Conv {
+	c := conv(size, channels, kernel, channels)
+	c.Groups = channels
+	return c
+}
+
+var benchmarks = []benchmark{
+	{"784x128", 16, []Layer{{ring.MatMul(1, 784, 128), 40}}},
+	{"784x128", 128, []Layer{{ring.MatMul(1, 784, 128), 40}}},
+	{"784x128,64 bits", 16, []Layer{{ring.MatMul(1, 784, 128), 64}}},
+	{"conv 1 to 6", 16, []Layer{{conv(28, 1, 5, 6), 40}}},
+	{"conv 6 to 16", 16, []Layer{{conv(12, 6, 5, 16), 40}}},
+	{"depthwise 32", 16, []Layer{{depthwise(8, 32, 3), 40}}},
+	{"LeNet", 16, []Layer{
+		{conv(28, 1, 5, 6), 40}, {conv(12, 6, 5, 16), 40},
+		{ring.MatMul(1, 256, 120), 40}, {ring.MatMul(1, 120, 84), 40}, {ring.MatMul(1, 84, 10), 40},
+	}},
+}
+
 // BenchmarkMultiply is a batch of all of three parties, on all cores.
 func BenchmarkMultiply(b *testing.B) {
-	for _, l := range benchmarks {
-		b.Run(l.name, func(b *testing.B) {
-			const n, batch = 3, 16
-			benchmark(b, n, func(m *transport.Mesh) (func() error, error) {
+	for _, t := range benchmarks {
+		b.Run(fmt.Sprintf("%s/%d", t.name, t.batch), func(b *testing.B) {
+			const n = 3
+			t.run(b, n, func(m *transport.Mesh, masks [][]uint64) (func() error, error) {
 				r := rng(b, m.Self())
-				w := values(r, l.layer.Conv.WeightLen(), 64, false)
-				c, err := Setup(m, r, []Layer{l.layer}, [][]uint64{w}, batch)
-				x := values(r, batch*l.layer.Conv.InLen(), 64, false)
+				c, err := Setup(m, r, t.layers, masks, t.batch)
+				var a [][]uint64
+				for _, l := range t.layers {
+					a = append(a, values(r, t.batch*l.Conv.InLen(), l.Width, false))
+				}
 				return func() error {
-					_, err := c.Multiply(m, r, [][]uint64{x}, batch)
+					_, err := c.Multiply(m, r, a, t.batch)
 					return err
 				}, err
 			})
-			p := PlanMultiply(n, 0, []Layer{l.layer}, batch, batch)
-			b.ReportMetric(float64(p.Steps[0].Sent)/batch, "B/inference")
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch/n, "ns/inference/party")
+			sent := PlanMultiply(n, 0, t.layers, t.batch, t.batch).Steps[0].Sent
+			b.ReportMetric(float64(sent)/float64(t.batch), "B/inference")
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*t.batch*n), "us/inference/party")
 		})
 	}
 }
 
 // BenchmarkSetup is the Setup of all of three parties, on all cores.
 func BenchmarkSetup(b *testing.B) {
-	for _, l := range benchmarks[:4] {
-		b.Run(l.name, func(b *testing.B) {
-			benchmark(b, 3, func(m *transport.Mesh) (func() error, error) {
-				r := rng(b, m.Self())
-				w := values(r, l.layer.Conv.WeightLen(), 64, false)
+	for _, t := range benchmarks {
+		b.Run(fmt.Sprintf("%s/%d", t.name, t.batch), func(b *testing.B) {
+			t.run(b, 3, func(m *transport.Mesh, masks [][]uint64) (func() error, error) {
 				return func() error {
-					_, err := Setup(m, r, []Layer{l.layer}, [][]uint64{w}, 16)
+					_, err := Setup(m, rng(b, m.Self()), t.layers, masks, t.batch)
 					return err
 				}, nil
 			})
+			b.ReportMetric(float64(PlanSetup(3, 0, t.layers, t.batch).Steps[1].Sent), "B")
 		})
 	}
 }
 
-// benchmark times what start returns, at all parties.
-func benchmark(b *testing.B, n int, start func(*transport.Mesh) (func() error, error)) {
+// run times what start returns, at all of n parties.
+func (t *benchmark) run(b *testing.B, n int, start func(*transport.Mesh, [][]uint64) (func() error, error)) {
 	var parties, ready sync.WaitGroup
 	ready.Add(n)
 	begin := make(chan struct{})
 	for _, m := range transport.Pipe(b.Context(), n) {
 		parties.Go(func() {
-			f, err := start(m)
+			var masks [][]uint64
+			for _, l := range t.layers {
+				masks = append(masks, values(rng(b, n+m.Self()), l.Conv.WeightLen(), l.Width, false))
+			}
+			f, err := start(m, masks)
 			ready.Done()
 			<-begin
 			for range b.N {

@@ -136,24 +136,3 @@ func TestTermsBoundTheNoise(t *testing.T) {
 		}
 	}
 }
-
-func TestChosenPackings(t *testing.T) {
-	for _, l := range benchmarks {
-		for _, batch := range []int{1, 16, 128} {
-			s := choose(l.layer, 3, batch)
-			t.Logf("%-16s batch %3d: %+v, %d of B, %d replies", l.name, batch, s, s.weightBlocks(), s.blocks(batch))
-		}
-	}
-}
-
-var benchmarks = []struct {
-	name  string
-	layer Layer
-}{
-	{"784x128", Layer{ring.MatMul(1, 784, 128), 40}},
-	{"784x128w64", Layer{ring.MatMul(1, 784, 128), 64}},
-	{"conv1x6", Layer{ring.Conv{H: 28, W: 28, In: 1, KH: 5, KW: 5, Out: 6, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}, 40}},
-	{"conv6x16", Layer{ring.Conv{H: 12, W: 12, In: 6, KH: 5, KW: 5, Out: 16, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}, 40}},
-	{"conv64x64", Layer{ring.Conv{H: 32, W: 32, In: 64, KH: 3, KW: 3, Out: 64, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Top: 1, Left: 1, Bottom: 1, Right: 1, Groups: 1}, 40}},
-	{"depthwise64", Layer{ring.Conv{H: 16, W: 16, In: 64, KH: 3, KW: 3, Out: 64, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Top: 1, Left: 1, Bottom: 1, Right: 1, Groups: 64}, 40}},
-}

@@ -207,9 +207,8 @@ func (p *plan) multiplyCost(batch int) Cost {
 
 // broadcast is a round in which every party sends length bytes to every other.
 func broadcast(step string, length int64, n int) transport.Stats {
-	peers := int64(n - 1)
-	bytes := length * peers
-	return transport.Stats{Step: step, Rounds: 1, Sent: bytes, Received: bytes, MessagesSent: peers, MessagesReceived: peers}
+	bytes := length * int64(n-1)
+	return transport.Stats{Step: step, Rounds: 1, Sent: bytes, Received: bytes}
 }
 
 // terms is the flooding weight of layer l: see doc.go, Security.

@@ -332,3 +332,36 @@ func centred(s *scheme, p *lattigo.Poly) []*big.Int {
 	}
 	return x
 }
+
+// TestDecryptionMargin: the flooding reaches its bound of 1/4, and with the
+// rounding errors stays well below the 1/2 that decryption tolerates.
+func TestDecryptionMargin(t *testing.T) {
+	every(t, func(t *testing.T, s *scheme) {
+		k, e := &keys{scheme: s}, s.evaluator()
+		public := k.generate([32]byte{1}, [32]byte{2})
+		s.r.MForm(public.p0, public.p0)
+		s.r.MForm(public.p1, public.p1)
+		d, random := s.decryptor(k.secret), s.sampler([32]byte{3}, "test")
+		index, mine, theirs := make([]int32, degree), make([]uint64, degree), make([]uint64, degree)
+		for j := range index {
+			index[j] = int32(j)
+		}
+		for _, w := range []int{s.width, s.width - 3} {
+			reply := e.common(nil, s.r.NewPoly(), public.p1, random, w)
+			reply = e.private(reply, s.r.NewPoly(), public.p0, random, index, w, mine)
+			if err := d.open(reply, index, w, theirs); err != nil {
+				t.Fatal(err)
+			}
+			var most float64
+			for j := range index {
+				if (mine[j]+theirs[j])&ring.Mask(w) != 0 {
+					t.Fatalf("width %d: coefficient %d is wrong", w, j)
+				}
+				most = max(most, math.Abs(float64(int64(d.got.lo[j])))/math.Exp2(64))
+			}
+			if most < 0.25 || most > 0.25+1./32+0.03 {
+				t.Errorf("width %d: the largest error is %f of the distance of plaintexts", w, most)
+			}
+		}
+	})
+}

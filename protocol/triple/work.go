@@ -38,6 +38,7 @@ type replier struct {
 	v            []uint64          // the rows of A of a job
 	index, place []int32
 	share        []uint64
+	c1           []byte
 }
 
 func newReplier(c *Context, k *keys) *replier {
@@ -88,12 +89,12 @@ func (w *replier) finish(j job, b int, s *sampler, batch int, out [][]byte, z []
 	w.index, w.place = w.c.shapes[j.layer].outputs(w.index[:0], w.place[:0], batch, j.bundle, j.mb, block.nb)
 	share := w.share[:len(w.index)]
 
-	c1 := w.eval.common(nil, w.acc[b][self], w.keys.public[self].p1, s, k)
+	w.c1 = w.eval.common(w.c1[:0], w.acc[b][self], w.keys.public[self].p1, s, k)
 	for p, msg := range out {
 		if p == self {
 			continue
 		}
-		dst := append(msg[block.at:block.at:block.end], c1...)
+		dst := append(msg[block.at:block.at:block.end], w.c1...)
 		w.eval.private(dst, w.acc[b][p], w.keys.public[p].p0, s, w.index, k, share)
 		for i, at := range w.place {
 			z[at] += share[i]

@@ -1,5 +1,5 @@
 # What cluster-start, cluster-check and cluster-stop have in common. Sourced, not run.
-# They set $here, the directory of the scripts, and $dir, that of the cluster.
+# They set $here, the directory of the scripts, $dir, that of the cluster, $tacit and $cluster, a client's file.
 # shellcheck shell=sh disable=SC2154
 
 fail() {
@@ -56,4 +56,11 @@ client_file() {
 		echo "$file"
 		return
 	done
+}
+
+# reached prints the state of all parties, and fails unless a client reaches them and they reach each other.
+reached() {
+	state=$("$tacit" status --cluster "$cluster") || { echo "$state" && return 1; }
+	echo "$state"
+	case "$state" in *"does not reach"*) return 1 ;; esac
 }

@@ -34,7 +34,8 @@ party)
 status)
 	read -r how <"$(dirname "$3")/../how"
 	case "$how" in
-	ends | alone) echo "nobody answers" >&2 && exit 1 ;;
+	ends) echo "nobody answers" >&2 && exit 1 ;;
+	alone) echo "gamma does not reach alpha" && exit ;;
 	esac
 	echo "all well"
 	;;
@@ -118,7 +119,7 @@ func TestAPartyThatEndsIsNamedWithItsLog(t *testing.T) {
 
 func TestPartiesThatDoNotReachEachOtherAreReported(t *testing.T) {
 	_, stderr, code := run(t, "cluster-start", "--dir", cluster(t, "alone"), "--tacit", stub(t), "--wait", "1")
-	if code != 1 || !strings.Contains(stderr, "nobody answers") || !strings.Contains(stderr, "did not reach each other within 1 seconds") {
+	if code != 1 || !strings.Contains(stderr, "gamma does not reach alpha") || !strings.Contains(stderr, "did not reach each other within 1 seconds") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 }

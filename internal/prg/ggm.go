@@ -11,7 +11,7 @@ var (
 // generator of a Goldreich-Goldwasser-Micali tree in the random-permutation
 // model. left may be src, else the three do not overlap.
 func GGM(left, right, src []Block) {
-	left, right = left[:len(src)], right[:len(src)]
+	left, right = left[:len(src):len(left)], right[:len(src):len(right)]
 	if len(src) == 0 || ggmKernel(left, right, src, &ggmLeft.rk, &ggmRight.rk) {
 		return
 	}

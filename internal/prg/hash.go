@@ -30,7 +30,7 @@ func sigma(x Block) Block { return Block{x[0] ^ x[1], x[0]} }
 // Sum sets dst[i] = H(src[i], tweak + i) for all of src, where i is added to
 // the low word of the tweak. dst may be src, else they do not overlap.
 func (h *Hash) Sum(dst, src []Block, tweak Block) {
-	dst = dst[:len(src)]
+	dst = dst[:len(src):len(dst)]
 	if len(src) == 0 || sumKernel(dst, src, &h.rk, &tweak) {
 		return
 	}
@@ -45,7 +45,7 @@ func (h *Hash) Sum(dst, src []Block, tweak Block) {
 // hx[i] = h0[i] ⊕ H(src[i] ⊕ delta, tweak + i) for all of src. h0 may be src,
 // else the three do not overlap.
 func (h *Hash) Pair(h0, hx, src []Block, tweak, delta Block) {
-	h0, hx = h0[:len(src)], hx[:len(src)]
+	h0, hx = h0[:len(src):len(h0)], hx[:len(src):len(hx)]
 	recordTweaks(h.name, tweak, len(src))
 	if len(src) == 0 || pairKernel(h0, hx, src, &h.rk, &tweak, &delta) {
 		return

@@ -7,6 +7,8 @@
 // seeds. The build tag purego leaves only the portable ones. The assembly is
 // written by the generator in asm, a module of its own; go generate runs it.
 //
+// A destination may be longer than its source, never shorter: that panics.
+//
 // Nothing here branches on, or indexes by, the value of a block.
 //
 // In builds with the tag tweakcheck, [Hash.Pair] panics when a tweak repeats.
@@ -42,14 +44,14 @@ func Bytes(b []Block) []byte {
 
 // XorInto sets dst[i] = dst[i] ⊕ src[i] for all of src.
 func XorInto(dst, src []Block) {
-	dst = dst[:len(src)]
+	dst = dst[:len(src):len(dst)]
 	subtle.XORBytes(Bytes(dst), Bytes(dst), Bytes(src))
 }
 
 // MaskXor sets dst[i] = dst[i] ⊕ bit·src[i] for all of src, with the lowest bit
 // of bit, in constant time.
 func MaskXor(dst, src []Block, bit uint64) {
-	dst = dst[:len(src)]
+	dst = dst[:len(src):len(dst)]
 	mask := -(bit & 1)
 	done := maskXorKernel(dst, src, mask)
 	for i := done; i < len(src); i++ {
@@ -61,7 +63,7 @@ func MaskXor(dst, src []Block, bit uint64) {
 // Fold sets v[i] = v[i] ⊕ b[i] and sum[i] = sum[i] ⊕ b[i] for all of b. The
 // three do not overlap.
 func Fold(v, sum, b []Block) {
-	v, sum = v[:len(b)], sum[:len(b)]
+	v, sum = v[:len(b):len(v)], sum[:len(b):len(sum)]
 	done := foldKernel(v, sum, b)
 	XorInto(v[done:], b[done:])
 	XorInto(sum[done:], b[done:])
@@ -71,7 +73,7 @@ func Fold(v, sum, b []Block) {
 // dst[i/16] is that of src[i], and the bits past the end of src are 0. It
 // writes (len(src)+15)/16 words.
 func Lsbs(dst []uint16, src []Block) {
-	dst = dst[:(len(src)+15)/16]
+	dst = dst[:(len(src)+15)/16:len(dst)]
 	done := lsbsKernel(dst, src)
 	clear(dst[done/16:])
 	for i := done; i < len(src); i++ {

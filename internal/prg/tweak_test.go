@@ -44,7 +44,7 @@ func panics(f func()) (p bool) {
 func TestLengthsAreChecked(t *testing.T) {
 	atLevels(t, func(t *testing.T) {
 		h := NewHash(block())
-		long, short := make([]Block, 64), make([]Block, 63, 63)
+		long, short := make([]Block, 64), make([]Block, 63, 64) // the capacity would do
 		for name, f := range map[string]func(){
 			"sum":              func() { h.Sum(short, long, Block{}) },
 			"pair h0":          func() { h.Pair(short, make([]Block, 64), long, Block{}, Block{}) },
@@ -55,7 +55,7 @@ func TestLengthsAreChecked(t *testing.T) {
 			"fold sum":         func() { Fold(make([]Block, 64), short, long) },
 			"mask":             func() { MaskXor(short, long, 1) },
 			"xor":              func() { XorInto(short, long) },
-			"lsbs":             func() { Lsbs(make([]uint16, 3), long) },
+			"lsbs":             func() { Lsbs(make([]uint16, 3, 4), long) },
 			"transpose dst":    func() { Transpose(make([]Block, 511), make([]byte, 128*64), 64, 512) },
 			"transpose src":    func() { Transpose(make([]Block, 512), make([]byte, 128*64-1), 64, 512) },
 			"transpose stride": func() { Transpose(make([]Block, 512), make([]byte, 128*64), 63, 512) },

@@ -73,7 +73,7 @@ func Fold(v, sum, b []Block) {
 // dst[i/16] is that of src[i], and the bits past the end of src are 0. It
 // writes (len(src)+15)/16 words.
 func Lsbs(dst []uint16, src []Block) {
-	dst = dst[:(len(src)+15)/16:len(dst)]
+	dst = dst[: (len(src)+15)/16 : len(dst)]
 	done := lsbsKernel(dst, src)
 	clear(dst[done/16:])
 	for i := done; i < len(src); i++ {

@@ -82,8 +82,8 @@ func (l *loader) decode(t *onnx.TensorProto) (*constant, error) {
 			return nil, fmt.Errorf("more than %d elements", maxTensor)
 		}
 	}
-	if l.budget -= n; l.budget < 0 {
-		return nil, errTooLarge
+	if err := l.spend(n); err != nil {
+		return nil, err
 	}
 	if err := c.fill(t, n); err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ const (
 	maxFile     = 1 << 30 // bytes
 	maxNodes    = 1 << 14
 	maxLoaded   = 1 << 27 // elements of all tensors made while loading
-	firstOpset  = 1 // operators may ask for a later one
+	firstOpset  = 1       // operators may ask for a later one
 	latestOpset = 21
 )
 
@@ -68,7 +68,9 @@ type loader struct {
 func Load(file []byte) (*Graph, error) { return LoadOutput(file, "") }
 
 // LoadOutput is [Load] for the graph output called name.
-func LoadOutput(file []byte, name string) (*Graph, error) {
+func LoadOutput(file []byte, name string) (*Graph, error) { return load(file, name, maxLoaded) }
+
+func load(file []byte, name string, budget int) (*Graph, error) {
 	if len(file) > maxFile {
 		return nil, fmt.Errorf("onnx: %d bytes are more than the %d allowed", len(file), maxFile)
 	}
@@ -77,7 +79,7 @@ func LoadOutput(file []byte, name string) (*Graph, error) {
 		return nil, errors.New("onnx: not an ONNX model; export it as .onnx, not as .pt, .h5 or a text file")
 	}
 	l := &loader{
-		g: &Graph{Name: m.Graph.GetName()}, budget: maxLoaded,
+		g: &Graph{Name: m.Graph.GetName()}, budget: budget,
 		consts: map[string]*constant{}, tensors: map[string]*tensor{}, failed: map[string]bool{},
 	}
 	if err := l.header(&m); err != nil {

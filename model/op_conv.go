@@ -156,9 +156,8 @@ func (o *operator) pool() (*tensor, ring.Conv, error) {
 	if err != nil {
 		return nil, c, err
 	}
-	o.budget -= 2*c.InLen() + c.OutLen()*c.KH*c.KW
-	if o.budget < 0 {
-		return nil, c, errTooLarge
+	if err := o.spend(2*c.InLen() + c.OutLen()*c.KH*c.KW); err != nil {
+		return nil, c, err
 	}
 	return t, c, nil
 }
@@ -304,8 +303,8 @@ func (o *operator) sumOver(t *tensor, axes []int, keep, mean bool) error {
 			shape = append(shape, 1)
 		}
 	}
-	if o.budget -= size(t.shape); o.budget < 0 {
-		return errTooLarge
+	if err := o.spend(size(t.shape)); err != nil {
+		return err
 	}
 	within := walk(window, inner)
 	n := node{kind: sumNode, name: o.name, in: []int{t.val}, len: size(left), window: len(within)}

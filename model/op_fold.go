@@ -67,8 +67,8 @@ func (o *operator) constantOfShape() error {
 	if v.len() != 1 {
 		return errors.New("the value is not one number")
 	}
-	if o.budget < size(shape) {
-		return errTooLarge
+	if err := o.spend(size(shape)); err != nil {
+		return err
 	}
 	return o.setConst(v.view(shape, make([]int32, size(shape))))
 }
@@ -139,6 +139,9 @@ func (o *operator) gather() error {
 	}
 	shape := append(append(append([]int{}, c.shape[:a]...), by.shape...), c.shape[a+1:]...)
 	if err := checkShape(shape); err != nil {
+		return err
+	}
+	if err := o.spend(size(shape)); err != nil {
 		return err
 	}
 	return o.setConst(c.view(shape, along(c.shape, a, index)))
@@ -265,8 +268,8 @@ func (o *operator) concat() error {
 			}
 		}
 		all.f, all.d = append(all.f, c.f...), append(all.d, c.d...)
-		if o.budget -= c.len(); o.budget < 0 {
-			return errTooLarge
+		if err := o.spend(c.len()); err != nil {
+			return err
 		}
 	}
 	for _, p := range parts {
@@ -280,7 +283,7 @@ func (o *operator) concat() error {
 
 // arithmetic folds Add, Sub, Mul and Div of two constants.
 func (o *operator) arithmetic(x, y *constant) error {
-	shape, ix, iy, err := broadcast(x.shape, y.shape)
+	shape, ix, iy, err := o.broadcast(x.shape, y.shape)
 	if err != nil {
 		return err
 	}
@@ -343,7 +346,7 @@ func wholeArithmetic(kind string, a, b dim) (dim, error) {
 
 // broadcast returns the common shape and, for every element of it, the element
 // of each operand.
-func broadcast(x, y []int) (shape []int, ix, iy []int32, err error) {
+func (l *loader) broadcast(x, y []int) (shape []int, ix, iy []int32, err error) {
 	rank := max(len(x), len(y))
 	pad := func(s []int) []int {
 		p := make([]int, rank-len(s), rank)
@@ -370,6 +373,9 @@ func broadcast(x, y []int) (shape []int, ix, iy []int32, err error) {
 		if n *= shape[i]; n > maxTensor {
 			return nil, nil, nil, errTooLarge
 		}
+	}
+	if err := l.spend(2 * n); err != nil {
+		return nil, nil, nil, err
 	}
 	return shape, walk(shape, sx), walk(shape, sy), nil
 }

@@ -113,7 +113,7 @@ func (o *operator) withConstant(s, k int) (*tensor, []float64, error) {
 		}
 		row = row[len(row)-len(t.shape):]
 	}
-	shape, it, ic, err := broadcast(t.shape, row)
+	shape, it, ic, err := o.broadcast(t.shape, row)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,8 +132,8 @@ func (o *operator) elementwise(kind nodeKind, t *tensor, c []float64) (*tensor, 
 		}
 	}
 	n := len(c)
-	if o.budget -= 2 * n; o.budget < 0 {
-		return nil, errTooLarge
+	if err := o.spend(2 * n); err != nil {
+		return nil, err
 	}
 	z := &tensor{shape: t.shape}
 	if !o.bijective(t) {
@@ -165,7 +165,7 @@ func (o *operator) addSecrets(minus bool) error {
 	if len(x.shape) != len(y.shape) {
 		return fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
 	}
-	shape, ix, iy, err := broadcast(x.shape, y.shape)
+	shape, ix, iy, err := o.broadcast(x.shape, y.shape)
 	if err != nil {
 		return err
 	}
@@ -192,8 +192,8 @@ func (o *operator) linear(t *tensor, index []int32, c ring.Conv, w, b []float64)
 	if o.products += c.Products(); o.products > maxProductsLoaded {
 		return 0, errors.New("the layers of the model need more products than supported")
 	}
-	if o.budget -= c.InLen() + c.OutLen() + c.WeightLen(); o.budget < 0 {
-		return 0, errTooLarge
+	if err := o.spend(c.InLen() + c.OutLen() + c.WeightLen()); err != nil {
+		return 0, err
 	}
 	for _, s := range [][]float64{w, b} {
 		for _, v := range s {
@@ -246,7 +246,7 @@ func (o *operator) gemm() error {
 		if len(c.shape) > 2 || len(c.shape) == 2 && c.shape[0] != 1 {
 			return fmt.Errorf("a bias of shape %v differs from row to row", c.shape)
 		}
-		_, _, index, err := broadcast([]int{1, n}, c.shape)
+		_, _, index, err := o.broadcast([]int{1, n}, c.shape)
 		if err != nil || len(index) != n {
 			return fmt.Errorf("a bias of shape %v does not fit %d outputs", c.shape, n)
 		}

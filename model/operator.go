@@ -170,21 +170,29 @@ func (o *operator) numbers(i int) (*constant, []float64, error) {
 	return c, f, err
 }
 
+// spend takes n elements from the budget of the file, before they are made.
+func (l *loader) spend(n int) error {
+	if l.budget -= n; l.budget < 0 {
+		return errTooLarge
+	}
+	return nil
+}
+
 // set defines output 0.
 func (o *operator) set(t *tensor) error {
 	if err := checkShape(t.shape); err != nil {
 		return err
 	}
-	if o.budget -= 2 * size(t.shape); o.budget < 0 {
-		return errTooLarge
+	if err := o.spend(2 * size(t.shape)); err != nil {
+		return err
 	}
 	o.tensors[o.n.Output[0]] = t
 	return nil
 }
 
 func (o *operator) setConst(c *constant) error {
-	if o.budget -= c.len(); o.budget < 0 {
-		return errTooLarge
+	if err := o.spend(c.len()); err != nil {
+		return err
 	}
 	o.consts[o.n.Output[0]] = c
 	return nil

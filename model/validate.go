@@ -9,7 +9,7 @@ import (
 // Limits of a program, of one row, generous for what two cores can run.
 const (
 	maxOps      = 1 << 16
-	maxElements = 1 << 28 // all values, indices and weights together
+	maxElements = 1 << 27 // all values, indices and weights together
 	maxProducts = 1 << 40 // all linear layers together
 )
 

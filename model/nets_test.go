@@ -1,0 +1,201 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// residual is a small ResNet with all that meets there: batch normalisation
+// after and before convolutions, depthwise and strided ones, a residual sum, a
+// pool with pads, an average, and a softmax.
+func residual(rng *rand.Rand) *netBuilder {
+	b := newNet(13, 0, 2, 6, 6)
+	bn := func(name, in string, c int64) {
+		positive := randoms(rng, int(c), 0.2)
+		for i := range positive {
+			positive[i] = 0.5 + positive[i]*positive[i]
+		}
+		b.floats(name+"s", []int64{c}, randoms(rng, int(c), 1)...).floats(name+"b", []int64{c}, randoms(rng, int(c), 0.5)...)
+		b.floats(name+"m", []int64{c}, randoms(rng, int(c), 0.5)...).floats(name+"v", []int64{c}, positive...)
+		b.node("BatchNormalization", name, []string{in, name + "s", name + "b", name + "m", name + "v"}, nil)
+	}
+	conv := func(name, in string, shape []int64, a attrs) {
+		n := int(shape[0] * shape[1] * shape[2] * shape[3])
+		b.floats(name+"w", shape, randoms(rng, n, 1/math.Sqrt(float64(n)/float64(shape[0])))...)
+		b.node("Conv", name, []string{in, name + "w"}, a)
+	}
+	pads := []int64{1, 1, 1, 1}
+	bn("bn0", "x", 2)
+	conv("c1", "bn0", []int64{4, 2, 3, 3}, attrs{"pads": pads})
+	bn("bn1", "c1", 4)
+	b.node("Relu", "r1", []string{"bn1"}, nil)
+	conv("c2", "r1", []int64{4, 1, 3, 3}, attrs{"pads": pads, "group": 4})
+	bn("bn2", "c2", 4)
+	b.node("Relu", "r2", []string{"bn2"}, nil)
+	conv("c3", "r2", []int64{4, 4, 1, 1}, nil)
+	b.node("Add", "sum", []string{"c3", "r1"}, nil)
+	bn("bn3", "sum", 4)
+	b.node("Relu", "r3", []string{"bn3"}, nil)
+	b.node("MaxPool", "p", []string{"r3"}, attrs{"kernel_shape": []int64{3, 3}, "strides": []int64{2, 2}, "pads": pads})
+	b.node("GlobalAveragePool", "gap", []string{"p"}, nil)
+	b.node("Flatten", "f", []string{"gap"}, nil)
+	b.floats("w", []int64{3, 4}, randoms(rng, 12, 0.5)...).floats("b", []int64{3}, randoms(rng, 3, 0.5)...)
+	b.node("Gemm", "logits", []string{"f", "w", "b"}, attrs{"transB": 1})
+	return b.node("Softmax", "y", []string{"logits"}, nil)
+}
+
+// exported is what PyTorch writes for x.view(x.size(0), -1) with a dynamic
+// batch: shape arithmetic that ends in a Reshape.
+func exported() *netBuilder {
+	b := newNet(11, 0, 2, 3)
+	b.ints("zero", nil, 0).ints("minus", []int64{1}, -1).floats("w", []int64{6, 2}, 1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6)
+	b.node("Shape", "s", []string{"x"}, nil).node("Gather", "n", []string{"s", "zero"}, attrs{"axis": 0}).node("Unsqueeze", "u", []string{"n"}, attrs{"axes": []int64{0}})
+	b.node("Concat", "to", []string{"u", "minus"}, attrs{"axis": 0}).node("Reshape", "flat", []string{"x", "to"}, nil)
+	return b.node("MatMul", "mm", []string{"flat", "w"}, nil).node("Relu", "y", []string{"mm"}, nil)
+}
+
+func TestExportedReshape(t *testing.T) {
+	g := exported().load(t)
+	checkNetwork(t, g, []float32{1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0}, []float32{0, 0, 5, 6})
+}
+
+// TestRandomNetworks asserts both bounds on networks of random weights: fixed
+// point against real numbers, and private against plaintext evaluation.
+func TestRandomNetworks(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		g := residual(rng).load(t)
+		x := randoms(rng, 4*72, 1)
+		checkFixed(t, g, x)
+		var rows [][]float32
+		for i := range 4 {
+			rows = append(rows, x[72*i:][:72])
+		}
+		for _, o := range []Options{{}, {Calibration: rows}, {Calibration: rows, FractionBits: 8, Margin: 2}} {
+			m, err := Compile(g, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrivate(t, m, x, rng)
+		}
+	}
+}
+
+// TestFoldKeepsTheFunction compares the folded network with the loaded one,
+// and counts what is left of it.
+func TestFoldKeepsTheFunction(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	g := residual(rng).load(t)
+	f := g.fold()
+	x := randoms(rng, 72, 1)
+	a, err := g.Raw(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.Raw(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range a {
+		if math.Abs(a[i]-b[i]) > 1e-9 {
+			t.Fatalf("output %d: %v after folding, %v before", i, b[i], a[i])
+		}
+	}
+	count := map[nodeKind]int{}
+	for _, n := range f.nodes {
+		count[n.kind]++
+	}
+	// bn0's offset reaches conv 1 with padding, so it stays as an offset there;
+	// bn3 follows a sum of two tensors, so it stays a scale and an offset.
+	if count[linearNode] != 4 || count[scaleNode] != 1 || count[offsetNode] != 2 || count[reluNode] != 3 {
+		t.Errorf("the folded network has %v", count)
+	}
+}
+
+func TestUnsupportedNodesAreReportedAtOnce(t *testing.T) {
+	b := newNet(13, 0, 4)
+	b.node("Tanh", "a", []string{"x"}, nil).node("Relu", "b", []string{"a"}, nil).node("Erf", "c", []string{"b"}, nil)
+	b.node("Mul", "d", []string{"x", "x"}, nil).node("Add", "y", []string{"c", "d"}, nil)
+	_, err := Load(b.bytes("y"))
+	if err == nil {
+		t.Fatal("loaded")
+	}
+	for _, want := range []string{`node "n_a" (Tanh)`, `node "n_c" (Erf)`, `node "n_d" (Mul)`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nlacks %s", err, want)
+		}
+	}
+	if n := strings.Count(err.Error(), "\n"); n != 2 {
+		t.Errorf("%d lines, want 3:\n%v", n+1, err)
+	}
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	g := exported().load(t)
+	m, err := Compile(g, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !m.Manifest.Assumed || m.Manifest.Input.Lo != -8 || m.Manifest.Input.Hi != 8 {
+		t.Errorf("input range %v..%v", m.Manifest.Input.Lo, m.Manifest.Input.Hi)
+	}
+	for want, x := range map[string][]float32{
+		"not rows of 6":              make([]float32, 7),
+		"row 0, column 2: NaN":       {0, 0, float32(math.NaN()), 0, 0, 0},
+		"row 1, column 0: +Inf":      {0, 0, 0, 0, 0, 0, float32(math.Inf(1)), 0, 0, 0, 0, 0},
+		"column 5: 8.5 is outside":   {0, 0, 0, 0, 0, 8.5},
+		fmt.Sprint(0, " values are"): {},
+	} {
+		if _, err := m.Manifest.Encode(x); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
+// TestFeaturesOfDifferentSize scales raw features inside the network, as a
+// scaler exported in front of a classifier does.
+func TestFeaturesOfDifferentSize(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 3))
+	std := []float32{0.002, 500, 0.05, 20}
+	mean := []float32{0.01, 900, 0.1, 90}
+	b := newNet(13, 0, 4).floats("mean", []int64{4}, mean...).floats("std", []int64{4}, std...)
+	b.floats("w", []int64{4, 8}, randoms(rng, 32, 0.5)...).floats("v", []int64{8, 1}, randoms(rng, 8, 0.5)...)
+	b.node("Sub", "a", []string{"x", "mean"}, nil).node("Div", "b", []string{"a", "std"}, nil).node("MatMul", "c", []string{"b", "w"}, nil)
+	b.node("Relu", "d", []string{"c"}, nil).node("MatMul", "y", []string{"d", "v"}, nil)
+	g := b.load(t)
+	var rows [][]float32
+	var x []float32
+	for range 50 {
+		row := randoms(rng, 4, 1)
+		for i := range row {
+			row[i] = row[i]*std[i] + mean[i]
+		}
+		rows, x = append(rows, row), append(x, row...)
+	}
+	checkFixed(t, g, x)
+	m, err := Compile(g, Options{Calibration: rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPrivate(t, m, x, rng)
+	e, err := m.Manifest.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := m.Eval(e, len(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := g.Raw(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range m.Manifest.Fixed(z) {
+		if math.Abs(v-raw[i]) > 1.0/512 {
+			t.Errorf("row %d: %v, want %v", i, v, raw[i])
+		}
+	}
+}

@@ -39,20 +39,16 @@ func (e *ExhaustedError) Error() string {
 //
 // Rounds: 1. Sends: what [PlanMultiply] says, to every other party.
 func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch int) ([][]uint64, error) {
-	if err := validate(c.layers, batch); err != nil {
+	if err := c.check(a, batch); err != nil {
 		return nil, err
-	}
-	if len(a) != len(c.masks) {
-		return nil, fmt.Errorf("triple: %d inputs for %d layers", len(a), len(c.masks))
-	}
-	for l, x := range a {
-		if want := batch * c.layers[l].Conv.InLen(); len(x) != want {
-			return nil, fmt.Errorf("triple: layer %d: %d elements, want %d", l, len(x), want)
-		}
 	}
 	total := c.counted + c.coefficients(batch)
 	if total > limit {
 		return nil, &ExhaustedError{total, limit}
+	}
+	jobs, length := c.jobs(batch)
+	if err := checkLength(int64(length)); err != nil {
+		return nil, err
 	}
 	seed, err := newSeed(rng)
 	if err != nil {
@@ -64,7 +60,6 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	jobs, length := c.jobs(batch)
 	out, in := make([][]byte, m.N()), make([][]byte, m.N())
 	for j := range m.N() {
 		if j != c.self {
@@ -84,6 +79,22 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 		ring.Reduce(z[l], c.layers[l].Width)
 	}
 	return z, nil
+}
+
+// check refuses inputs of the wrong shape.
+func (c *Context) check(a [][]uint64, batch int) error {
+	if err := validate(c.layers, batch); err != nil {
+		return err
+	}
+	if len(a) != len(c.masks) {
+		return fmt.Errorf("triple: %d inputs for %d layers", len(a), len(c.masks))
+	}
+	for l, x := range a {
+		if want := batch * c.layers[l].Conv.InLen(); len(x) != want {
+			return fmt.Errorf("triple: layer %d: %d elements, want %d", l, len(x), want)
+		}
+	}
+	return nil
 }
 
 // multiplyOwn returns the products of this party's shares.

@@ -1,6 +1,7 @@
 package triple
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -14,22 +15,26 @@ const (
 	stepReply = "triple: masked products"
 )
 
-// Measured on one core, in nanoseconds: the cost model of the planner. It is in
-// integers, so that all parties plan the same whatever their processors.
+// The cost model of the planner, in nanoseconds of one core as measured, and in
+// integers, so that all parties plan the same whatever their processors. Costs
+// of polynomials are for each prime, unless they say otherwise.
 const (
-	nsTransform = 83_000 // a transform of N points modulo one prime
-	nsEncode    = 4_000  // spreading a transform over N points, and one prime
-	nsProduct   = 8_300  // a product added to a sum, one prime
-	nsGather    = 2      // a coefficient of A
-	nsCommon    = 270_000
-	nsReply     = 120_000 // finishing c1 and c0, one prime
-	nsUseful    = 14      // a coefficient of c0, one prime
-	nsDecrypt   = 430_000
-	nsEncrypt   = 1_600_000 // a ciphertext of B, by its owner and by a receiver
-	nsByte      = 40        // at 200 Mbit/s
-	nsMemory    = 50_000_000
-	reuse       = 16  // batches over which a Setup pays off
-	inMemory    = 128 // ciphertexts of B for a layer, before memory is counted
+	nsTransform = 83_000     // of N points
+	nsEncode    = 4_000      // spreading a short transform over N points
+	nsGather    = 2          // a coefficient of A, for all primes
+	nsProduct   = 8_300      // a product added to a sum
+	nsCommon    = 270_000    // finishing c1
+	nsReply     = 120_000    // finishing c0
+	nsUseful    = 14         // a coefficient of c0
+	nsDecrypt   = 430_000    // a reply, for all primes
+	nsEncrypt   = 1_600_000  // a ciphertext of B, by its owner and by a receiver
+	nsByte      = 40         // at 200 Mbit/s
+	nsMemory    = 50_000_000 // a ciphertext of B beyond what a layer should need
+)
+
+const (
+	inMemory = 128 // ciphertexts of B that a layer may well need
+	reuse    = 8   // batches over which a Setup pays off
 )
 
 // blocks is the number of replies to one receiver.
@@ -174,8 +179,7 @@ func (p *plan) used() (used [len(suites)]bool) {
 	return used
 }
 
-func (p *plan) setupCost() Cost {
-	var c Cost
+func (p *plan) setupCost() (c Cost) {
 	var length int64
 	for i, used := range p.used() {
 		if used { // the public key is an encryption of zero
@@ -195,14 +199,21 @@ func (p *plan) setupCost() Cost {
 	return c
 }
 
-func (p *plan) multiplyCost(batch int) Cost {
+func (p *plan) multiplyCost(batch int) (c Cost) {
 	jobs, length := p.jobs(batch)
-	var c Cost
 	for _, j := range jobs {
 		c.Ciphertexts += int64(len(j.blocks)) * int64(p.n-1)
 	}
 	c.Steps = []transport.Stats{broadcast(stepReply, int64(length), p.n)}
 	return c
+}
+
+// checkLength refuses what does not fit a message.
+func checkLength(length int64) error {
+	if length > transport.MaxMessage {
+		return fmt.Errorf("triple: a message of %d bytes is longer than %d: fewer inferences at once or smaller layers are needed", length, transport.MaxMessage)
+	}
+	return nil
 }
 
 // broadcast is a round in which every party sends length bytes to every other.
@@ -211,7 +222,7 @@ func broadcast(step string, length int64, n int) transport.Stats {
 	return transport.Stats{Step: step, Rounds: 1, Sent: bytes, Received: bytes}
 }
 
-// terms is the flooding weight of layer l: see doc.go, Security.
+// weight is what a coefficient of layer l counts for: see doc.go, Security.
 func (p *plan) weight(l int) int64 {
 	w := int64(1)
 	for w*w<<16 < int64(p.shapes[l].terms) {

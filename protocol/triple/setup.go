@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -27,6 +28,7 @@ type Context struct {
 	suites  [len(suites)]*keys // nil where no layer uses it
 	masks   []resident
 	counted int64 // coefficients masked under these keys
+	made    atomic.Int64
 }
 
 // keys are those of one suite.
@@ -44,11 +46,15 @@ type resident struct {
 	own *ring.Filter
 }
 
+// Ciphertexts returns how many ciphertexts this party has made, as [Cost]
+// counts them.
+func (c *Context) Ciphertexts() int64 { return c.made.Load() }
+
 func (c *Context) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Context[%d layers]", len(c.masks)) }
 
 // Setup makes keys and encrypts this party's share b[l] of the mask of every
-// layer l for all other parties. The ciphertexts are packed so that Multiply on
-// batch inferences is cheapest.
+// layer l for all other parties. It keeps b. The ciphertexts are packed so that
+// Multiply on batch inferences is cheapest.
 //
 //	seed = H(seed₀, seed₁, …), from a fresh random seedᵢ of every party
 //	pᵢ   = (−p·sᵢ + e, p),                          p  = PRG(seed)
@@ -65,6 +71,9 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 		return nil, err
 	}
 	c := &Context{plan: newPlan(m.N(), layers, batch), self: m.Self(), masks: make([]resident, len(layers))}
+	if err := checkLength(c.setupCost().Steps[1].Sent / int64(max(1, m.N()-1))); err != nil {
+		return nil, err
+	}
 	for l := range layers {
 		c.masks[l].own = ring.NewFilter(layers[l].Conv, b[l])
 	}
@@ -154,6 +163,7 @@ func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint
 			continue
 		}
 		own := k.generate(common, seed)
+		c.made.Add(1)
 		msg = k.appendPoly(msg, own.p0)
 		k.r.MForm(own.p1, own.p1)
 		for j := range k.public {
@@ -177,6 +187,7 @@ func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint
 				k.appendPoly(msg[start+i*size:][:0], p0)
 				k.r.MForm(c1, c1)
 				c.masks[l].c1[i] = c1
+				c.made.Add(1)
 				return nil
 			}
 		})
@@ -255,6 +266,7 @@ func (c *Context) receive(ctx context.Context, msgs [][]byte) error {
 			c.masks[l].c0[j] = c0
 			msg = msg[n*k.polyBytes():]
 		}
+		msgs[j] = nil // which may be large
 	}
 	return nil
 }

@@ -42,17 +42,13 @@ func values(r io.Reader, n, width int, extreme bool) []uint64 {
 func run(t *testing.T, n, planned, batch int, extreme bool, layers ...Layer) {
 	t.Helper()
 	var mu sync.Mutex
-	a, b, z := make([][]uint64, len(layers)), make([][]uint64, len(layers)), make([][]uint64, len(layers))
-	for l, layer := range layers {
-		a[l], b[l] = make([]uint64, batch*layer.Conv.InLen()), make([]uint64, layer.Conv.WeightLen())
-		z[l] = make([]uint64, batch*layer.Conv.OutLen())
-	}
+	var a, b, z [][][]uint64 // by party, then layer
 	testnet.Run(t, n, func(m *transport.Mesh) error {
 		r := rng(t, m.Self())
 		as, bs := make([][]uint64, len(layers)), make([][]uint64, len(layers))
 		for l, layer := range layers {
-			as[l] = values(r, len(a[l]), layer.Width, extreme)
-			bs[l] = values(r, len(b[l]), layer.Width, extreme)
+			as[l] = values(r, batch*layer.Conv.InLen(), layer.Width, extreme)
+			bs[l] = values(r, layer.Conv.WeightLen(), layer.Width, extreme)
 		}
 		c, err := Setup(m, r, layers, bs, planned)
 		if err != nil {
@@ -62,32 +58,40 @@ func run(t *testing.T, n, planned, batch int, extreme bool, layers ...Layer) {
 		if err != nil {
 			return err
 		}
-		want := slices.Concat(PlanSetup(n, m.Self(), layers, planned).Steps, PlanMultiply(n, m.Self(), layers, planned, batch).Steps)
-		if got := m.Steps(); !slices.Equal(got, want) {
+		setup, multiply := PlanSetup(n, m.Self(), layers, planned), PlanMultiply(n, m.Self(), layers, planned, batch)
+		if got, want := m.Steps(), slices.Concat(setup.Steps, multiply.Steps); !slices.Equal(got, want) {
 			t.Errorf("steps %+v, planned %+v", got, want)
+		}
+		if got, want := c.Ciphertexts(), setup.Ciphertexts+multiply.Ciphertexts; got != want {
+			t.Errorf("%d ciphertexts, planned %d", got, want)
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		for l := range layers {
-			ring.AddTo(a[l], as[l])
-			ring.AddTo(b[l], bs[l])
-			ring.AddTo(z[l], zs[l])
-		}
+		a, b, z = append(a, as), append(b, bs), append(z, zs)
 		return nil
 	})
 	for l, layer := range layers {
-		want := make([]uint64, len(z[l]))
-		ring.NewFilter(layer.Conv, b[l]).MulAdd(want, a[l], batch)
-		wrong := 0
-		for i := range want {
-			if (want[i]-z[l][i])&ring.Mask(layer.Width) != 0 {
-				wrong++
-			}
-		}
-		if wrong > 0 {
-			t.Errorf("layer %d, %+v, %+v: %d of %d wrong", l, layer, choose(layer, n, planned), wrong, len(want))
+		want := make([]uint64, batch*layer.Conv.OutLen())
+		ring.NewFilter(layer.Conv, sum(b, l)).MulAdd(want, sum(a, l), batch)
+		ring.Reduce(want, layer.Width)
+		got := sum(z, l)
+		ring.Reduce(got, layer.Width)
+		if !slices.Equal(got, want) {
+			t.Errorf("layer %d, %+v as %+v: wrong result", l, layer, choose(layer, n, planned))
 		}
 	}
+}
+
+// sum adds the shares of layer l.
+func sum(shares [][][]uint64, l int) []uint64 {
+	var s []uint64
+	for _, x := range shares {
+		if s == nil {
+			s = make([]uint64, len(x[l]))
+		}
+		ring.AddTo(s, x[l])
+	}
+	return s
 }
 
 // kinds are geometries of all kinds and widths of all suites.

@@ -95,6 +95,7 @@ func (w *replier) finish(j job, b int, s *sampler, batch int, out [][]byte, z []
 			continue
 		}
 		dst := append(msg[block.at:block.at:block.end], w.c1...)
+		w.c.made.Add(1)
 		w.eval.private(dst, w.acc[b][p], w.keys.public[p].p0, s, w.index, k, share)
 		for i, at := range w.place {
 			z[at] += share[i]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
@@ -100,12 +101,14 @@ func (c *Context) check(a [][]uint64, batch int) error {
 // multiplyOwn returns the products of this party's shares.
 func (c *Context) multiplyOwn(ctx context.Context, a [][]uint64, batch int) ([][]uint64, error) {
 	z := make([][]uint64, len(a))
+	parts := min(batch, runtime.GOMAXPROCS(0))
 	for l, x := range a {
-		conv := c.layers[l].Conv
-		z[l] = make([]uint64, batch*conv.OutLen())
-		err := parallel(ctx, batch, func() func(int) error {
+		in, out := c.layers[l].Conv.InLen(), c.layers[l].Conv.OutLen()
+		z[l] = make([]uint64, batch*out)
+		err := parallel(ctx, parts, func() func(int) error {
 			return func(i int) error {
-				c.masks[l].own.MulAdd(z[l][i*conv.OutLen():][:conv.OutLen()], x[i*conv.InLen():][:conv.InLen()], 1)
+				from, to := i*batch/parts, (i+1)*batch/parts
+				c.masks[l].own.MulAdd(z[l][from*out:to*out], x[from*in:to*in], to-from)
 				return nil
 			}
 		})

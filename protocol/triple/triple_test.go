@@ -2,6 +2,7 @@ package triple
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,9 @@ func run(t *testing.T, n, planned, batch int, extreme bool, layers ...Layer) {
 		a, b, z = append(a, as), append(b, bs), append(z, zs)
 		return nil
 	})
+	if t.Failed() {
+		return
+	}
 	for l, layer := range layers {
 		want := make([]uint64, batch*layer.Conv.OutLen())
 		ring.NewFilter(layer.Conv, sum(b, l)).MulAdd(want, sum(a, l), batch)
@@ -114,10 +118,14 @@ func TestMultiplyIsExact(t *testing.T) {
 		{3, 4, 4, false},
 		{3, 4, 1, true},   // fewer than planned
 		{2, 1, 16, false}, // more than planned
-		{5, 1, 1, false},
+		{5, 1, 2, false},
 	} {
 		t.Run(fmt.Sprintf("n=%d batch=%d of %d", test.n, test.batch, test.planned), func(t *testing.T) {
-			run(t, test.n, test.planned, test.batch, test.extreme, kinds...)
+			layers := kinds
+			if test.n > 3 {
+				layers = kinds[1:4]
+			}
+			run(t, test.n, test.planned, test.batch, test.extreme, layers...)
 		})
 	}
 }
@@ -246,6 +254,7 @@ func TestWrongArguments(t *testing.T) {
 		{Layer{good.Conv, 0}, 1, "width 0"},
 		{Layer{ring.Conv{}, 20}, 1, "dimension 0"},
 		{good, 1 << 30, "too many"},
+		{Layer{ring.MatMul(1, 1<<15, 1<<15), 20}, 1, "longer than"},
 	} {
 		if _, err := Setup(m, rng(t, 0), []Layer{test.layer}, b, test.batch); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v, batch %d: error %v", test.layer, test.batch, err)
@@ -253,6 +262,54 @@ func TestWrongArguments(t *testing.T) {
 	}
 	if _, err := Setup(m, strings.NewReader("short"), []Layer{good}, b, 1); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("short randomness: error %v", err)
+	}
+}
+
+func TestWrongInputs(t *testing.T) {
+	testnet.Run(t, 2, func(m *transport.Mesh) error {
+		c, _, err := party(t, m, 1, kinds[1])
+		if err != nil {
+			return err
+		}
+		for _, test := range []struct {
+			a     [][]uint64
+			batch int
+			want  string
+		}{
+			{nil, 1, "0 inputs for 1 layers"},
+			{[][]uint64{make([]uint64, 149)}, 1, "layer 0: 149 elements, want 150"},
+			{[][]uint64{nil}, -1, "batch of -1"},
+		} {
+			if _, err := c.Multiply(m, rng(t, 0), test.a, test.batch); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%d inputs, batch %d: error %v", len(test.a), test.batch, err)
+			}
+		}
+		return nil
+	})
+}
+
+// TestContextEnds: work stops when the session does.
+func TestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	boom := errors.New("boom")
+	cancel(boom)
+	calls := 0
+	err := parallel(ctx, 1000, func() func(int) error {
+		return func(int) error { calls++; return nil }
+	})
+	if !errors.Is(err, boom) || calls > 0 {
+		t.Errorf("error %v after %d calls", err, calls)
+	}
+	err = parallel(t.Context(), 1000, func() func(int) error {
+		return func(i int) error {
+			if i == 3 {
+				return boom
+			}
+			return nil
+		}
+	})
+	if err != boom {
+		t.Errorf("error %v", err)
 	}
 }
 

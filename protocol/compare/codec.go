@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/garble"
@@ -16,6 +17,7 @@ type field struct {
 	width int
 }
 
+// fields returns r, r_top, λ, λr, λr_top, as far as the class has them.
 func (c *content) fields() []field {
 	f := []field{{c.r, c.class.rWidth()}}
 	if c.rTop != nil {
@@ -32,19 +34,20 @@ func (c *content) fields() []field {
 // EncodedLen is the length of the encoding of a Material of the class for party
 // self of n.
 func (c Class) EncodedLen(n, self int) int {
-	m := content{class: c}
-	m.allocate()
-	size := 8
-	for _, f := range m.fields() {
-		size += ring.PackedLen(len(f.v), f.width)
+	size := 8 + ring.PackedLen(c.N, c.rWidth())
+	if w := c.topWidth(); w > 0 {
+		size += ring.PackedLen(c.N, w)
 	}
 	if !c.garbled() {
 		return size
 	}
-	size += len(m.id) + len(m.seed) + 16
+	for _, w := range c.productWidths() {
+		size += ring.PackedLen(c.N, w)
+	}
+	size += len(name{}) + len(content{}.seed) + 16
+	circuit := circuits.Comparison(c.In)
 	for _, b := range c.blocks(n, self) {
-		batch := c.batch(n, self, 0, m.id, b)
-		size += batch.TableLen()
+		size += garble.TableLen(circuit, n, b.len())
 	}
 	return size
 }
@@ -127,7 +130,7 @@ func (m *Material) parseGarbled(data []byte) error {
 	data = data[16:]
 	for _, b := range m.class.blocks(m.n, m.self) {
 		batch := m.class.batch(m.n, m.self, m.index, m.id, b)
-		size := batch.TableLen()
+		size := garble.TableLen(batch.Circuit, m.n, batch.Len)
 		t, err := garble.ParseTables(batch, data[:size])
 		if err != nil {
 			return err

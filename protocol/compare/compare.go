@@ -18,9 +18,9 @@
 // The elements of a class are cut into n parts. Party p evaluates part p and
 // garbles the others, so that work is even and all messages share rounds.
 //
-// ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²), Max for x − y in
-// [−2ᵐ⁻¹, 2ᵐ⁻¹). Outside they are wrong by a multiple of 2ᵐ, so the planner of
-// widths must exclude it.
+// ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
+// [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²). Outside they are wrong by about
+// 2ᵐ, always or for some r, so that the planner of widths must exclude it.
 //
 // Security: passive, up to n−1 corrupt parties. Opened are c, masked by r, whose
 // shares are padded pairwise by the products that made them, and e, masked by
@@ -160,10 +160,13 @@ type name [32]byte
 
 // batch returns the garbling of block b of inference number index.
 func (c Class) batch(n, self, index int, id name, b block) garble.Batch {
-	element := uint64(index)*uint64(c.N) + uint64(b.lo)
+	element := c.element(index, b.lo)
 	return garble.Batch{
 		Circuit: circuits.Comparison(c.In), Parties: n, Self: self, Eval: b.eval,
 		Key:   prg.DeriveBlock(id[:], "garble", uint64(c.Layer), uint64(b.eval), element),
 		Layer: c.Layer, Element: element, Len: b.len(),
 	}
 }
+
+// element is the number in tweaks of element i of inference number index.
+func (c Class) element(index, i int) uint64 { return uint64(index)*uint64(c.N) + uint64(i) }

@@ -236,7 +236,7 @@ func (g *generation) shares(us []unit, bits [][]ot.Bits) error {
 		for k, b := range bits[i] {
 			reqs = append(reqs, ot.MulRequest{
 				Beta: b, Widths: []int{u.class.rWidth() - k}, Order: order(g.m.N(), u.eval), One: true,
-				Layer: u.class.Layer, Gate: k, Element: element(u),
+				Layer: u.class.Layer, Gate: k, Element: u.class.element(u.inference, u.lo),
 			})
 		}
 	}
@@ -282,7 +282,7 @@ func (g *generation) products(us []unit, jobs []*garble.Job) error {
 		}
 		reqs = append(reqs, ot.MulRequest{
 			Beta: jobs[i].Out(), V: v, Widths: u.class.productWidths(), Order: o,
-			Layer: u.class.Layer, Element: element(u),
+			Layer: u.class.Layer, Element: u.class.element(u.inference, u.lo),
 		})
 	}
 	if len(reqs) == 0 {
@@ -305,6 +305,3 @@ func (g *generation) products(us []unit, jobs []*garble.Job) error {
 	}
 	return nil
 }
-
-// element is the number of the first element of u in its class.
-func element(u unit) uint64 { return uint64(u.inference)*uint64(u.class.N) + uint64(u.lo) }

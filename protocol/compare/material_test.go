@@ -45,7 +45,7 @@ func noise(t testing.TB, c Class, n, self, index int) *Material {
 	}
 	for _, b := range c.blocks(n, self) {
 		batch := c.batch(n, self, index, m.id, b)
-		table := make([]byte, batch.TableLen())
+		table := make([]byte, garble.TableLen(batch.Circuit, n, batch.Len))
 		if _, err := io.ReadFull(rng, table[:len(table)-1]); err != nil {
 			t.Fatal(err)
 		}

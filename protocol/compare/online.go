@@ -163,7 +163,7 @@ func signs(m *transport.Mesh, step string, cs []content, c []uint64) ([]uint64, 
 	var own []uint64
 	for b := range cs {
 		for _, t := range cs[b].tables {
-			lo := b*class.N + int(t.Element-uint64(cs[b].index)*uint64(class.N))
+			lo := b*class.N + int(t.Element-class.element(cs[b].index, 0))
 			at := make([][]prg.Block, n)
 			for j := range n {
 				if j != self {

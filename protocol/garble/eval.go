@@ -30,13 +30,14 @@ func newTables(b Batch) *Tables {
 // Format hides t from every verb.
 func (t *Tables) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Tables[%d]", t.Len) }
 
-// TableLen is the length of the encoding of the tables of a batch.
-func (b *Batch) TableLen() int {
-	s := b.sizes()
-	return size{s.rows * b.Len, s.bits * b.Len}.bytes()
+// TableLen is the length of the encoding of the tables of a batch of elements,
+// for a circuit garbled among n parties.
+func TableLen(c *circuits.Circuit, n, elements int) int {
+	s := sizesOf(c, n)
+	return size{s.rows * elements, s.bits * elements}.bytes()
 }
 
-// AppendBinary appends the encoding of t, of TableLen bytes.
+// AppendBinary appends the encoding of t, of [TableLen] bytes.
 func (t *Tables) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, prg.Bytes(t.rows)...)
 	n := len(dst)
@@ -47,8 +48,8 @@ func (t *Tables) AppendBinary(dst []byte) ([]byte, error) {
 
 // ParseTables returns the tables of batch b that data encodes.
 func ParseTables(b Batch, data []byte) (*Tables, error) {
-	if len(data) != b.TableLen() {
-		return nil, fmt.Errorf("garble: tables of %d bytes, want %d", len(data), b.TableLen())
+	if want := TableLen(b.Circuit, b.Parties, b.Len); len(data) != want {
+		return nil, fmt.Errorf("garble: tables of %d bytes, want %d", len(data), want)
 	}
 	t := newTables(b)
 	n := copy(prg.Bytes(t.rows), data)

@@ -1,0 +1,98 @@
+package compare
+
+import (
+	"io"
+	"sync"
+	"testing"
+
+	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// Three parties in one process; figures are per comparison of 20 bits at all of
+// them. Elements are those of LeNet-5.
+const benchLen = 6500
+
+// together runs f as three parties with sessions and waits for all of them.
+func together(b *testing.B, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
+	b.Helper()
+	var parties sync.WaitGroup
+	for p, m := range transport.Pipe(b.Context(), 3) {
+		parties.Go(func() {
+			rng := tape(1, p)
+			base, err := ot.Setup(m, rng)
+			if err == nil {
+				var s *ot.Session
+				if s, err = base.Fork(m, rng, make([]byte, ot.KeyLen)); err == nil {
+					err = f(m, s, rng)
+				}
+			}
+			if err != nil {
+				b.Error(err)
+				m.Close()
+			}
+		})
+	}
+	parties.Wait()
+}
+
+func perComparison(b *testing.B) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchLen, "ns/comparison")
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	var ready sync.WaitGroup
+	ready.Add(3)
+	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+		ready.Done()
+		ready.Wait()
+		if m.Self() == 0 {
+			b.ResetTimer()
+		}
+		for i := range b.N {
+			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i}}, 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	perComparison(b)
+}
+
+func BenchmarkReLU(b *testing.B) {
+	class := Class{KindReLU, 20, 32, benchLen, 0}
+	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+		mats, err := Generate(m, s, rng, []Class{class}, 1)
+		if err != nil {
+			return err
+		}
+		stored, err := mats[0][0].AppendBinary(nil)
+		if err != nil {
+			return err
+		}
+		x := make([]uint64, benchLen)
+		if m.Self() == 0 {
+			b.ResetTimer()
+		}
+		for range b.N {
+			if m.Self() == 0 {
+				b.StopTimer()
+			}
+			mat, err := ParseMaterial(class, 3, m.Self(), stored)
+			if err != nil {
+				return err
+			}
+			if _, err := m.Broadcast("ready", []byte{0}); err != nil {
+				return err
+			}
+			if m.Self() == 0 {
+				b.StartTimer()
+			}
+			if _, err := ReLU(m, "relu", []*Material{mat}, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	perComparison(b)
+}

@@ -72,8 +72,15 @@ func (e shared) Lift(op *Op, x []uint64) ([]uint64, error) {
 	return e.plain.Lift(op, x)
 }
 
+// failer is what checkPrivate needs of a test.
+type failer interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 // checkPrivate runs rows through the shared engine and asserts the bound.
-func checkPrivate(t testing.TB, m *Model, rows []float32, rng *rand.Rand) (worst int64) {
+func checkPrivate(t failer, m *Model, rows []float32, rng *rand.Rand) (worst int64) {
 	t.Helper()
 	x, err := m.Manifest.Encode(rows)
 	if err != nil {

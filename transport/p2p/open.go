@@ -1,0 +1,218 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/sec"
+)
+
+// A dial is an attempt to connect, shared by all who want the same.
+type dial struct {
+	done chan struct{}
+	conn *conn
+	err  error
+}
+
+// Open opens a stream of a class to a peer and tells it header. It connects
+// to one of addrs, each host:port or a multiaddr, if there is no connection of
+// that class yet. A peer that does not list us makes it fail with
+// [ErrNotAllowed]. There is no back-off and no retry: both are the caller's.
+func (n *Node) Open(ctx context.Context, id PeerID, addrs []string, class Class, header []byte) (Stream, error) {
+	if class >= classes || len(header) > MaxHeader {
+		return nil, fmt.Errorf("open stream: %v, header of %d bytes", class, len(header))
+	}
+	r := route{id, class}
+	if c := n.live(r); c != nil {
+		s, err := n.hello(ctx, c, header)
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrNotAllowed) {
+			return s, openError(id, err)
+		}
+		// The connection may have died of old age.
+		if !c.IsClosed() {
+			return nil, openError(id, err)
+		}
+	}
+	c, err := n.connect(ctx, r, addrs)
+	if err != nil {
+		return nil, openError(id, err)
+	}
+	s, err := n.hello(ctx, c, header)
+	if errors.Is(err, ErrNotAllowed) {
+		n.drop(c)
+	}
+	return s, openError(id, err)
+}
+
+func openError(id PeerID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("open stream to %s: %w", id, err)
+}
+
+// connect returns a connection along r. Callers at the same time share one
+// dial.
+func (n *Node) connect(ctx context.Context, r route, addrs []string) (*conn, error) {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil, ErrClosed
+	}
+	d := n.dials[r]
+	if d == nil {
+		d = &dial{done: make(chan struct{})}
+		n.dials[r] = d
+		n.tasks.Go(func() {
+			d.conn, d.err = n.dial(r, addrs)
+			n.mu.Lock()
+			delete(n.dials, r)
+			n.mu.Unlock()
+			close(d.done)
+		})
+	}
+	n.mu.Unlock()
+
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// dial connects along r to the first address that works.
+func (n *Node) dial(r route, addrs []string) (*conn, error) {
+	ctx, cancel := context.WithTimeout(n.ctx, dialTimeout)
+	defer cancel()
+	id, err := r.peer.decode()
+	if err != nil {
+		return nil, err
+	}
+	errs := []error{}
+	for _, addr := range addrs {
+		resolved, err := resolve(ctx, addr, r.peer)
+		errs = append(errs, err)
+		for _, a := range resolved {
+			cc, err := n.dialers[r.class].Dial(ctx, a, id)
+			if mismatch, ok := errors.AsType[sec.ErrPeerIDMismatch](err); ok {
+				err = fmt.Errorf("%s is another peer, %s", a, mismatch.Actual)
+			}
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			c := &conn{cc, r}
+			if !n.serve(c) {
+				c.Close()
+				return nil, ErrClosed
+			}
+			return c, nil
+		}
+	}
+	if len(addrs) == 0 {
+		return nil, errors.New("not connected, and no address is known")
+	}
+	return nil, errors.Join(errs...)
+}
+
+// hello opens a stream on c and waits until the peer takes it.
+func (n *Node) hello(ctx context.Context, c *conn, header []byte) (Stream, error) {
+	ms, err := c.OpenStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { ms.Reset() })
+	s := &stream{MuxedStream: ms, node: n, release: func() {}}
+	ms.SetDeadline(time.Now().Add(helloTimeout))
+	_, err = s.Write(appendHello(nil, header))
+	if err == nil {
+		err = readAnswer(s)
+	}
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		ms.Reset()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	ms.SetDeadline(time.Time{})
+	return s, nil
+}
+
+// streamsOf accepts the streams of a connection, and returns why it ended.
+func (n *Node) streamsOf(c *conn) error {
+	for {
+		ms, err := c.AcceptStream()
+		if err != nil {
+			return err
+		}
+		n.tasks.Go(func() { n.welcome(c, ms) })
+	}
+}
+
+// welcome answers the hello of a stream and hands it to Accept.
+func (n *Node) welcome(c *conn, ms network.MuxedStream) {
+	ms.SetDeadline(time.Now().Add(helloTimeout))
+	header, err := readHello(ms)
+	if err != nil {
+		n.turnAway(ms, malformed)
+		return
+	}
+	if !n.options.Allow(c.route.peer) {
+		n.turnAway(ms, notAllowed)
+		return
+	}
+	if !n.reserve(c.route.peer) {
+		n.turnAway(ms, busy)
+		return
+	}
+	s := &stream{MuxedStream: ms, node: n, release: func() { n.leave(c.route.peer) }}
+	if err := writeAnswer(ms, welcome); err != nil {
+		<-n.slots
+		s.abandon()
+		return
+	}
+	ms.SetDeadline(time.Time{})
+	n.incoming <- &Incoming{c.route.peer, c.route.class, header, s} // has a slot
+}
+
+// turnAway ends a stream with an answer.
+func (n *Node) turnAway(ms network.MuxedStream, a answer) {
+	if writeAnswer(ms, a) != nil {
+		ms.Reset()
+		return
+	}
+	s := &stream{MuxedStream: ms, node: n, release: func() {}}
+	s.Close()
+}
+
+// reserve counts a stream of a peer and takes a slot for it, if there is one.
+func (n *Node) reserve(id PeerID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || n.streams[id] >= n.options.MaxStreams {
+		return false
+	}
+	select {
+	case n.slots <- struct{}{}:
+		n.streams[id]++
+		return true
+	default:
+		return false
+	}
+}
+
+func (n *Node) leave(id PeerID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.streams[id]--; n.streams[id] == 0 {
+		delete(n.streams, id)
+	}
+}

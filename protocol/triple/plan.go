@@ -3,6 +3,7 @@ package triple
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
@@ -161,7 +162,7 @@ type plan struct {
 }
 
 func newPlan(n int, layers []Layer, batch int) *plan {
-	p := &plan{n: n, layers: layers}
+	p := &plan{n: n, layers: slices.Clone(layers)}
 	for _, l := range layers {
 		p.shapes = append(p.shapes, choose(l, n, batch))
 	}
@@ -193,7 +194,7 @@ func (p *plan) setupCost() (c Cost) {
 		length += n * int64(suites[p.suite(l)].polyBytes())
 	}
 	c.Steps = []transport.Stats{
-		broadcast(stepSeed, 32, p.n),
+		broadcast(stepSeed, seedBytes, p.n),
 		broadcast(stepKeys, length, p.n),
 	}
 	return c

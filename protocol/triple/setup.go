@@ -1,9 +1,10 @@
 package triple
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -64,7 +65,7 @@ func (c *Context) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Context[%d layer
 // A Setup that failed is repeated only as a whole, as two plaintexts must never
 // meet under one (sᵢ, c1).
 //
-// Rounds: 2. Sends: the seed, then a polynomial for every suite in use and for
+// Rounds: 2. Sends: the seed with a digest of the layers, then a polynomial for every suite in use and for
 // every block, to every other party; see [PlanSetup].
 func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch int) (*Context, error) {
 	if err := validate(layers, batch); err != nil {
@@ -95,11 +96,11 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	seeds, err := m.Broadcast(stepSeed, own[:])
+	common, err := c.agree(m, own, batch)
 	if err != nil {
 		return nil, err
 	}
-	msg, err := c.encrypt(m.Context(), commonSeed(c.plan, batch, seeds), seed, b)
+	msg, err := c.encrypt(m.Context(), common, seed, b)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +108,10 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	return c, c.receive(m.Context(), all)
+	if err := c.receive(m.Context(), all); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // validate refuses layers that are impossible or too large to plan for.
@@ -130,20 +134,31 @@ func validate(layers []Layer, batch int) error {
 	return nil
 }
 
-// commonSeed hashes the contributions of all parties and what they agree on.
-func commonSeed(p *plan, batch int, seeds [][]byte) [32]byte {
+// ErrPlan means that a peer multiplies other layers, or plans other batches.
+var ErrPlan = errors.New("parties have different layers or batches")
+
+// seedBytes is the length of what every party sends first: its part of the
+// common seed, and the digest of what it is going to do.
+const seedBytes = 2 * sha256.Size
+
+// agree returns the common seed, a hash of the contributions of all parties.
+func (c *Context) agree(m *transport.Mesh, own [32]byte, batch int) (seed [32]byte, err error) {
 	h := sha256.New()
+	fmt.Fprintf(h, "tacit/triple/plan %d %d %v", c.n, batch, c.layers)
+	digest := h.Sum(nil)
+	all, err := m.Broadcast(stepSeed, append(own[:], digest...))
+	if err != nil {
+		return seed, err
+	}
+	h = sha256.New()
 	io.WriteString(h, "tacit/triple/common seed")
-	number := func(x int) { h.Write(binary.LittleEndian.AppendUint64(nil, uint64(x))) }
-	number(p.n)
-	number(batch)
-	for _, s := range seeds {
-		h.Write(s)
+	for j, msg := range all {
+		if !bytes.Equal(msg[len(own):], digest) {
+			return seed, &transport.PeerError{Party: j, Step: stepSeed, Err: ErrPlan}
+		}
+		h.Write(msg)
 	}
-	for _, l := range p.layers {
-		fmt.Fprintf(h, "%v", l)
-	}
-	return [32]byte(h.Sum(nil))
+	return [32]byte(h.Sum(nil)), nil
 }
 
 // Labels of streams: of the common seed, and of this party's seed of a Setup.

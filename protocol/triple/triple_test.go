@@ -240,6 +240,17 @@ func TestExhaustedKeysRefuse(t *testing.T) {
 	})
 }
 
+// TestLargeBlocksCountMore: see doc.go, Security.
+func TestLargeBlocksCountMore(t *testing.T) {
+	p := newPlan(3, kinds[:1], 1)
+	for terms, want := range map[int]int64{1: 1, 1 << 16: 1, 1<<16 + 1: 2, 1 << 18: 2, 9 << 16: 3} {
+		p.shapes[0].terms = terms
+		if got := p.coefficients(5); got != want*5*2*10 {
+			t.Errorf("%d terms: %d coefficients count as %d", terms, 5*2*10, got)
+		}
+	}
+}
+
 func TestWrongArguments(t *testing.T) {
 	m := transport.Pipe(t.Context(), 2)[0]
 	good := Layer{ring.MatMul(1, 2, 3), 20}
@@ -323,15 +334,24 @@ func TestTamperedMessages(t *testing.T) {
 		want   error
 	}{
 		"residues": {func(m *transport.Mesh) error {
-			if _, err := m.Broadcast(stepSeed, ones(32)); err != nil {
+			c := &Context{plan: newPlan(3, []Layer{odd}, 1)}
+			if _, err := c.agree(m, [32]byte{}, 1); err != nil {
 				return err
 			}
 			_, err := m.Broadcast(stepKeys, ones(PlanSetup(3, 0, []Layer{odd}, 1).Steps[1].Sent/2))
 			return err
 		}, stepKeys, ErrResidue},
 		"length": {func(m *transport.Mesh) error {
-			return m.Exchange(stepSeed, [][]byte{nil, ones(31), ones(31)}, [][]byte{nil, ones(32), ones(32)})
+			return m.Exchange(stepSeed, [][]byte{nil, ones(seedBytes - 1), ones(seedBytes - 1)}, [][]byte{nil, ones(seedBytes), ones(seedBytes)})
 		}, stepSeed, transport.ErrDesync},
+		"another plan": {func(m *transport.Mesh) error {
+			c := &Context{plan: newPlan(3, []Layer{odd}, 1)}
+			_, err := c.agree(m, [32]byte{}, 2)
+			if e, ok := errors.AsType[*transport.PeerError](err); !ok || e.Party == 0 || !errors.Is(err, ErrPlan) {
+				return fmt.Errorf("at the other side: %w", err)
+			}
+			return nil
+		}, stepSeed, ErrPlan},
 		"padding": {func(m *transport.Mesh) error {
 			c, err := Setup(m, rng(t, 0), []Layer{odd}, [][]uint64{make([]uint64, 9)}, 1)
 			if err != nil {

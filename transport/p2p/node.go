@@ -35,6 +35,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -212,7 +213,7 @@ func (n *Node) admit(l core.Listener) {
 			n.refuse(c)
 			continue
 		}
-		if n.connections(id) >= maxConns || !n.serve(&conn{c, route{id, class}}) {
+		if n.connections(id) >= maxConns || !n.serve(&conn{CapableConn: c, route: route{id, class}}) {
 			c.Close()
 		}
 	}
@@ -296,7 +297,13 @@ func (n *Node) Close() error {
 		}
 	}
 	n.parts.Wait()
+	n.closeConns()
+	n.tasks.Wait()
+	return errors.Join(errs...)
+}
 
+// closeConns breaks all connections.
+func (n *Node) closeConns() {
 	n.mu.Lock()
 	conns := n.conns
 	n.conns = map[route][]*conn{}
@@ -306,8 +313,6 @@ func (n *Node) Close() error {
 			c.Close()
 		}
 	}
-	n.tasks.Wait()
-	return errors.Join(errs...)
 }
 
 // serve registers a connection and accepts its streams, unless the node is
@@ -368,7 +373,8 @@ func (n *Node) live(r route) *conn {
 // A conn is a connection along a route.
 type conn struct {
 	core.CapableConn
-	route route
+	route   route
+	refused atomic.Bool // the peer does not allow us
 }
 
 var _ network.MuxedConn = (*conn)(nil)

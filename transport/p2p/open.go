@@ -42,7 +42,7 @@ func (n *Node) Open(ctx context.Context, id PeerID, addrs []string, class Class,
 	}
 	s, err := n.hello(ctx, c, header)
 	if errors.Is(err, ErrNotAllowed) {
-		n.drop(c)
+		n.drop(c) // hello has told those who share it
 	}
 	return s, openError(id, err)
 }
@@ -105,7 +105,7 @@ func (n *Node) dial(r route, addrs []string) (*conn, error) {
 				errs = append(errs, err)
 				continue
 			}
-			c := &conn{cc, r}
+			c := &conn{CapableConn: cc, route: r}
 			if !n.serve(c) {
 				c.Close()
 				return nil, ErrClosed
@@ -122,28 +122,39 @@ func (n *Node) dial(r route, addrs []string) (*conn, error) {
 // hello opens a stream on c and waits until the peer takes it.
 func (n *Node) hello(ctx context.Context, c *conn, header []byte) (Stream, error) {
 	ms, err := c.OpenStream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { ms.Reset() })
-	s := &stream{MuxedStream: ms, node: n, release: func() {}}
-	ms.SetDeadline(time.Now().Add(helloTimeout))
-	_, err = s.Write(appendHello(nil, header))
 	if err == nil {
-		err = readAnswer(s)
+		stop := context.AfterFunc(ctx, func() { ms.Reset() })
+		err = n.greet(ms, header)
+		stop()
 	}
-	if !stop() && err == nil {
+	if errors.Is(err, ErrNotAllowed) {
+		c.refused.Store(true)
+	}
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case err != nil && c.refused.Load():
+		err = ErrNotAllowed
 	}
-	if err != nil {
+	if err == nil {
+		return &stream{MuxedStream: ms, node: n, release: func() {}}, nil
+	}
+	if ms != nil {
 		ms.Reset()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, err
 	}
-	ms.SetDeadline(time.Time{})
-	return s, nil
+	return nil, err
+}
+
+// greet sends a hello and reads the answer.
+func (n *Node) greet(ms network.MuxedStream, header []byte) error {
+	ms.SetDeadline(time.Now().Add(helloTimeout))
+	if _, err := ms.Write(appendHello(nil, header)); err != nil {
+		return err
+	}
+	if err := readAnswer(ms); err != nil {
+		return err
+	}
+	return ms.SetDeadline(time.Time{})
 }
 
 // streamsOf accepts the streams of a connection, and returns why it ended.

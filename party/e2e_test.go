@@ -1,0 +1,233 @@
+package party
+
+import (
+	crand "crypto/rand"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/tacit-mpc/tacit/client"
+	"github.com/tacit-mpc/tacit/configs"
+	"github.com/tacit-mpc/tacit/transport/p2p"
+)
+
+var testTimeouts = configs.Timeouts{Session: time.Minute, Step: 20 * time.Second, Prepare: time.Minute, Material: time.Minute}
+
+func makeIdentity(t *testing.T, file string) p2p.Identity {
+	t.Helper()
+	id, err := p2p.NewIdentity(crand.Reader)
+	if err == nil {
+		err = id.Save(file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed)) }
+
+func TestPredictionMatchesPlaintext(t *testing.T) {
+	for _, n := range []int{2, 3, 5} {
+		c := newCluster(t, n, nil)
+		m := testNet(1)
+		c.deploy(m)
+		r := source(2)
+		for rows := 1; rows <= 3; rows++ {
+			p := c.predict(m, r, rows)
+			if p != nil && len(p.Stats) != n {
+				t.Errorf("statistics of %d parties, want %d", len(p.Stats), n)
+			}
+		}
+		for _, cfg := range c.cfgs {
+			if got := c.logs.total(cfg.Name); got != 6 {
+				t.Errorf("party %s has spent %d materials on 6 rows", cfg.Name, got)
+			}
+		}
+	}
+}
+
+func TestConcurrentPredictions(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	m := testNet(1)
+	c.deploy(m)
+	var users sync.WaitGroup
+	for i := range 6 {
+		users.Go(func() { c.predict(m, source(uint64(i)), 1+i%3) })
+	}
+	users.Wait()
+}
+
+// wantError checks the code and the party of an error of the client.
+func wantError(t *testing.T, err error, code client.Code, party int) *client.Error {
+	t.Helper()
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok || e.Code != code || e.Party != party {
+		t.Errorf("got %v (%+v), want code %s of party %d", err, e, code, party)
+	}
+	return e
+}
+
+func TestBadRequestsAreClearErrors(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	_, err := c.user.Predict(c.Context(), testModel, make([]float32, 4), 1)
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeModel || !strings.Contains(e.Message, testModel) {
+		t.Errorf("nothing deployed: got %v", err)
+	}
+	m := testNet(1)
+	c.deploy(m)
+	nan := float32(0)
+	nan /= nan
+	for name, bad := range map[string]struct {
+		rows  []float32
+		batch int
+	}{
+		"too short":    {make([]float32, 3), 1},
+		"too long":     {make([]float32, 5), 1},
+		"other batch":  {make([]float32, 4), 2},
+		"no row":       {nil, 0},
+		"not a number": {[]float32{0, nan, 0, 0}, 1},
+		"out of range": {[]float32{0, 0, 0, 1000}, 1},
+	} {
+		_, err := c.user.Predict(c.Context(), testModel, bad.rows, bad.batch)
+		if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeInput {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	_, err = c.user.Predict(c.Context(), testModel, make([]float32, 16), 4)
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeRequest {
+		t.Errorf("more rows than allowed: got %v", err)
+	}
+	if _, err = c.user.Predict(c.Context(), "../x", nil, 1); err == nil {
+		t.Error("a path is taken for a name")
+	}
+	if got := c.logs.total("a"); got != 0 {
+		t.Errorf("%d materials were spent on bad requests", got)
+	}
+	c.predict(m, source(1), 1)
+}
+
+func TestClientsNeedTheRole(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	_, err := c.user.Deploy(c.Context(), testModel, testNet(1))
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeNotAllowed {
+		t.Errorf("user deploys: got %v", err)
+	}
+	_, err = c.owner.Deploy(c.Context(), "another", testNet(1))
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeNotAllowed {
+		t.Errorf("owner deploys another model: got %v", err)
+	}
+	stranger := c.dial(makeIdentity(t, filepath.Join(t.TempDir(), "stranger.key")))
+	_, err = stranger.Predict(c.Context(), testModel, make([]float32, 4), 1)
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeUnreachable {
+		t.Errorf("stranger: got %v", err)
+	}
+	for _, st := range stranger.Status(c.Context()) {
+		if st.Err == nil {
+			t.Errorf("party %d tells a stranger its status", st.Party)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	d := c.deploy(testNet(1))
+	c.awaitFull()
+	for i, st := range c.user.Status(c.Context()) {
+		if st.Err != nil {
+			t.Fatal(st.Err)
+		}
+		if st.Status.Party != i || len(st.Status.Models) != 1 || len(st.Status.Peers) != 3 {
+			t.Fatalf("party %d: got %+v", i, st.Status)
+		}
+		m := st.Status.Models[0]
+		if m.Version != d.Version || m.Seq != 1 || m.Pool != 6 || m.Target != 6 || m.Batches != 2 || m.Last.Bytes == 0 || len(m.Last.Steps) == 0 || m.Setup.Bytes == 0 {
+			t.Errorf("party %d: got %+v", i, m)
+		}
+		for _, p := range st.Status.Peers {
+			if !p.Reachable {
+				t.Errorf("party %d does not reach party %d", i, p.Party)
+			}
+		}
+	}
+	c.stop(2)
+	st := c.user.Status(c.Context())
+	wantError(t, st[2].Err, client.CodeUnreachable, 2)
+	if st[0].Err != nil || st[0].Status.Peers[2].Reachable {
+		t.Errorf("party 0 reaches a party that is down: %+v, %v", st[0].Status.Peers, st[0].Err)
+	}
+}
+
+func TestRedeployReplacesModelAndPool(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	first, second := testNet(1), testNet(2)
+	d1 := c.deploy(first)
+	c.awaitFull()
+	c.predict(first, source(1), 2)
+	old := c.parties[1].models.get(testModel).pool.ids()
+	d2 := c.deploy(second)
+	if d1.Version == d2.Version || d2.Number != d1.Number+1 {
+		t.Errorf("versions %v, then %v", d1, d2)
+	}
+	c.predict(second, source(1), 3)
+	for _, id := range c.parties[1].models.get(testModel).pool.ids() {
+		for _, o := range old {
+			if id == o {
+				t.Errorf("material %v of the old version is still there", id)
+			}
+		}
+	}
+	for i := range c.cfgs {
+		names, err := os.ReadDir(filepath.Join(c.cfgs[i].DataDir, "material"))
+		if err != nil || len(names) != 1 || names[0].Name() != d2.Version.String() {
+			t.Errorf("party %d has material of %v (%v)", i, names, err)
+		}
+	}
+}
+
+func TestStoredFilesArePrivate(t *testing.T) {
+	c := newCluster(t, 2, nil)
+	c.deploy(testNet(1))
+	c.awaitFull()
+	files := 0
+	err := filepath.WalkDir(c.cfgs[0].DataDir, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		want := os.FileMode(fileMode)
+		if e.IsDir() {
+			want = os.ModeDir | dirMode
+		} else {
+			files++
+		}
+		if info.Mode() != want {
+			t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
+		}
+		return nil
+	})
+	if err != nil || files < 5 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}
+
+func TestSecondDaemonOnOneDirectoryIsRefused(t *testing.T) {
+	c := newCluster(t, 2, nil)
+	p, err := New(c.cfgs[0], zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,75 @@
+package party
+
+import (
+	"sync"
+	"time"
+
+	"github.com/tacit-mpc/tacit/transport"
+)
+
+// maxPause bounds how long one bulk message waits for online sessions, so that
+// a cluster that is never idle still prepares.
+const maxPause = 250 * time.Millisecond
+
+// A pacer holds bulk messages back while online sessions run: both share the
+// processors and the wire, and a session is what a client waits for.
+type pacer struct {
+	mu       sync.Mutex
+	sessions int
+	quiet    chan struct{} // closed while no session runs
+}
+
+func newPacer() *pacer {
+	p := &pacer{quiet: make(chan struct{})}
+	close(p.quiet)
+	return p
+}
+
+// enter says that a session starts.
+func (p *pacer) enter() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions++; p.sessions == 1 {
+		p.quiet = make(chan struct{})
+	}
+}
+
+// leave says that a session is over.
+func (p *pacer) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions--; p.sessions == 0 {
+		close(p.quiet)
+	}
+}
+
+// pause waits until no session runs, or long enough.
+func (p *pacer) pause() {
+	p.mu.Lock()
+	quiet := p.quiet
+	p.mu.Unlock()
+	select {
+	case <-quiet:
+		return
+	default:
+	}
+	t := time.NewTimer(maxPause)
+	defer t.Stop()
+	select {
+	case <-quiet:
+	case <-t.C:
+	}
+}
+
+// wrap returns l with its messages paced.
+func (p *pacer) wrap(l transport.Link) transport.Link { return &pacedLink{l, p} }
+
+type pacedLink struct {
+	transport.Link
+	pacer *pacer
+}
+
+func (l *pacedLink) Send(step string, msg []byte) error {
+	l.pacer.pause()
+	return l.Link.Send(step, msg)
+}

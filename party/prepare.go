@@ -1,0 +1,383 @@
+package party
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/tacit-mpc/tacit/internal/wire"
+	"github.com/tacit-mpc/tacit/protocol/prep"
+	"github.com/tacit-mpc/tacit/transport"
+	"github.com/tacit-mpc/tacit/transport/p2p"
+)
+
+const (
+	// heartbeat is how often party 0 makes sure that the others are there
+	// while there is nothing to prepare.
+	heartbeat = 2 * time.Second
+	// retryMin and retryMax bound the time between attempts to prepare.
+	retryMin, retryMax = 200 * time.Millisecond, 3 * time.Second
+)
+
+// Steps of a preparation session, on its main lane.
+const (
+	stepSizes  = "prep: inventory sizes"
+	stepHeld   = "prep: inventory"
+	stepKept   = "prep: inventory kept"
+	stepOrder  = "prep: order"
+	stepAck    = "prep: acknowledge"
+	stepBatch  = "prep: batch stored"
+	orderLen   = 1 + 32
+	orderIdle  = 0
+	orderBatch = 1
+)
+
+// A preparation is one session in which the parties fill the pools of a
+// version. Party 0 gives the orders. What the session holds, base OTs and HE
+// keys, ends with it.
+type preparation struct {
+	p        *Party
+	v        *version
+	stock    *stock
+	hint     int // size of the batches
+	at       wire.ID
+	control  *transport.Mesh
+	ot, he   *transport.Mesh
+	profiles []*profile
+	preparer *prep.Preparer // nil until the first batch
+}
+
+// fill keeps the pool of v at its target until ctx is done. Only party 0 does;
+// the others follow its orders.
+func (p *Party) fill(ctx context.Context, v *version, s *stock) {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = retryMin, retryMax
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := p.leadPrep(ctx, v, s)
+		if ctx.Err() != nil {
+			return
+		}
+		_, lost := errors.AsType[*transport.PeerError](err)
+		s.update(func() {
+			s.status.Prep, s.problem = prepOffline, err
+			// A party that was lost may have lost what was staged, too.
+			s.synced = s.synced && !lost
+		})
+		if time.Since(began) > retryMax {
+			wait.Reset()
+		}
+		pause := wait.NextBackOff()
+		p.log.Warn().Err(err).Str("model", v.name).Dur("retry", pause).Msg("preparation stopped")
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+		}
+	}
+}
+
+// leadPrep runs one preparation session as party 0.
+func (p *Party) leadPrep(ctx context.Context, v *version, s *stock) error {
+	at := newID()
+	pr, err := p.prepare(ctx, v, s, s.batch, at, call{
+		at: meeting{at, laneMain}, class: p2p.Bulk,
+		job: wire.Prep{Mesh: at, Model: v.name, Version: v.id, Batch: s.batch},
+	}, wire.Willing)
+	if err != nil {
+		return err
+	}
+	defer pr.close()
+	for {
+		change := s.change()
+		if s.low() {
+			if err := pr.order(ctx, orderBatch); err != nil {
+				return err
+			}
+			continue
+		}
+		t := time.NewTimer(heartbeat)
+		select {
+		case <-change:
+		case <-t.C:
+			err = pr.order(ctx, orderIdle)
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		t.Stop()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// order gives an order to all parties and follows it.
+func (pr *preparation) order(ctx context.Context, op byte) error {
+	if op == orderBatch {
+		select {
+		case pr.p.factory <- struct{}{}:
+			defer func() { <-pr.p.factory }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	id := batchID()
+	msg := append([]byte{op}, id[:]...)
+	out, in := make([][]byte, pr.control.N()), make([][]byte, pr.control.N())
+	for j := range out {
+		out[j], in[j] = msg, make([]byte, 1)
+	}
+	if err := pr.control.Exchange(stepOrder, out, make([][]byte, len(out))); err != nil {
+		return err
+	}
+	if err := pr.control.Exchange(stepAck, make([][]byte, len(in)), in); err != nil {
+		return err
+	}
+	if op == orderIdle {
+		return nil
+	}
+	return pr.generate(id)
+}
+
+// batchID returns a name for a batch: the time in 8 bytes, so that names sort
+// by age, and 24 random bytes.
+func batchID() wire.ID {
+	var id wire.ID
+	binary.BigEndian.PutUint64(id[:8], uint64(time.Now().UnixNano()))
+	rand.Read(id[8:])
+	return id
+}
+
+// followPrep takes part in a preparation session that party 0 has opened.
+func (p *Party) followPrep(job wire.Prep, lead p2p.Stream) error {
+	v, r := p.models.find(job.Model, job.Version), wire.Willing
+	if v == nil {
+		r = wire.RefuseVersion
+		if p.models.get(job.Model) == nil {
+			r = wire.RefuseModel
+		}
+		v = &version{name: job.Model, id: job.Version}
+	} else if err := p.adopt(v); err != nil {
+		p.log.Error().Err(err).Str("model", v.name).Msg("cannot serve the version of party 0")
+		r = wire.RefuseStorage
+	}
+	c := call{at: meeting{job.Mesh, laneMain}, class: p2p.Bulk, lead: lead}
+	ended := make(chan error, 1)
+	p.background(job.Model, func(ctx context.Context) {
+		ended <- p.obey(ctx, v, job, c, r)
+	})
+	err := <-ended
+	if s := p.stock(v); s != nil {
+		s.update(func() { s.status.Prep, s.problem = prepOffline, err })
+	}
+	return err
+}
+
+// adopt serves a version that party 0 serves, in case this party did not hear
+// of the end of its deployment, and drops others that it has left behind.
+func (p *Party) adopt(v *version) error {
+	if p.models.get(v.name) == v && p.stock(v) != nil {
+		return nil
+	}
+	if err := p.models.serve(v); err != nil {
+		return err
+	}
+	p.begin(v)
+	return nil
+}
+
+// obey follows the orders of party 0 for as long as the session lasts.
+func (p *Party) obey(ctx context.Context, v *version, job wire.Prep, c call, r wire.Refusal) error {
+	s := p.stock(v)
+	if s == nil && r == wire.Willing {
+		r = wire.RefuseModel
+	}
+	pr, err := p.prepare(ctx, v, s, job.Batch, job.Mesh, c, r)
+	if err != nil {
+		return err
+	}
+	defer pr.close()
+	msg := make([]byte, orderLen)
+	ack := make([][]byte, pr.control.N())
+	ack[0] = []byte{1}
+	for {
+		if err := pr.control.Await(stepOrder, 0, msg); err != nil {
+			return err
+		}
+		if err := pr.control.Exchange(stepAck, ack, make([][]byte, len(ack))); err != nil {
+			return err
+		}
+		if msg[0] == orderBatch {
+			if err := pr.generate(wire.ID(msg[1:])); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// prepare opens a preparation session: the parties agree on the version and
+// keep the material that all of them hold.
+func (p *Party) prepare(ctx context.Context, v *version, s *stock, hint int, at wire.ID, c call, r wire.Refusal) (_ *preparation, err error) {
+	pr := &preparation{p: p, v: v, stock: s, hint: hint, at: at}
+	defer func() {
+		if err != nil {
+			pr.close()
+		}
+	}()
+	if s != nil {
+		s.enter(prepConnecting)
+	}
+	if pr.control, err = p.roster.mesh(ctx, c, connectTime); err != nil {
+		return nil, err
+	}
+	pr.control.Timeout(p.cfg.Timeouts.Prepare)
+	topic := proposal{kind: "prepare", model: v.name, version: v.id, batch: hint}
+	if v.manifest != nil {
+		topic.v = v
+	}
+	if _, err := agree(pr.control, p.hello(topic, r)); err != nil {
+		return nil, err
+	}
+	if err := pr.compare(); err != nil {
+		return nil, err
+	}
+	s.update(func() { s.synced, s.problem, s.status.Prep = true, nil, prepIdle })
+	p.log.Info().Str("model", v.name).Int("pool", v.pool.level()).Msg("preparation session is open")
+	return pr, nil
+}
+
+// compare has every party discard the material that not all of them hold: what
+// a crash or a failed session has left at some. Rounds: 3.
+func (pr *preparation) compare() error {
+	pr.stock.comparing.Lock()
+	defer pr.stock.comparing.Unlock()
+	m := pr.control
+	own := pr.v.pool.ids()
+	sizes, err := m.Broadcast(stepSizes, binary.LittleEndian.AppendUint32(nil, uint32(len(own))))
+	if err != nil {
+		return err
+	}
+	out, in := make([][]byte, m.N()), make([][]byte, m.N())
+	var list []byte
+	for _, id := range own {
+		list = binary.LittleEndian.AppendUint32(append(list, id.Batch[:]...), id.Index)
+	}
+	for j := range in {
+		n := binary.LittleEndian.Uint32(sizes[j])
+		if n > wire.MaxIndex {
+			return &transport.PeerError{Party: j, Step: stepSizes, Err: fmt.Errorf("%w: %d materials", wire.ErrMalformed, n)}
+		}
+		out[j], in[j] = list, make([]byte, materialLen*int(n))
+	}
+	if err := m.Exchange(stepHeld, out, in); err != nil {
+		return err
+	}
+	count := map[wire.Material]int{}
+	for j, b := range in {
+		for ; j != m.Self() && len(b) > 0; b = b[materialLen:] {
+			count[wire.Material{Batch: wire.ID(b[:32]), Index: binary.LittleEndian.Uint32(b[32:])}]++
+		}
+	}
+	var shared []wire.Material
+	for _, id := range own {
+		if count[id] == m.N()-1 {
+			shared = append(shared, id)
+		}
+	}
+	if burnt := len(own) - len(shared); burnt > 0 {
+		pr.p.log.Info().Str("model", pr.v.name).Int("burnt", burnt).Msg("material is discarded that not all parties hold")
+	}
+	return all(m, stepKept, pr.v.pool.keep(shared))
+}
+
+// materialLen is the length of an encoded [wire.Material] in bytes.
+const materialLen = 32 + 4
+
+// generate makes one batch and adds it to the pool, at all parties or at none.
+func (pr *preparation) generate(id wire.ID) error {
+	pr.stock.enter(prepGenerating)
+	if err := pr.setup(); err != nil {
+		return err
+	}
+	start := time.Now()
+	for _, prof := range pr.profiles {
+		prof.start()
+	}
+	made, err := pr.preparer.Generate(id, pr.hint)
+	if err != nil {
+		return err
+	}
+	ids, err := pr.store(id, made)
+	pr.control.Timeout(0) // a peer that is slow is not lost: the links notice that
+	err = all(pr.control, stepBatch, err)
+	pr.control.Timeout(pr.p.cfg.Timeouts.Prepare)
+	if err != nil {
+		return errors.Join(err, pr.v.pool.discard(ids))
+	}
+	stats := batchStats(pr.hint, time.Since(start), pr.profiles...)
+	pr.stock.record(stats)
+	pr.stock.enter(prepIdle)
+	pr.p.log.Info().Str("model", pr.v.name).Stringer("batch", id).Int("inferences", pr.hint).
+		Dur("time", stats.Time).Int64("bytes", stats.Bytes).Int("pool", pr.v.pool.level()).Msg("batch is ready")
+	return nil
+}
+
+// setup makes the preparer of the session, for the first batch. Before that the
+// session costs nothing.
+func (pr *preparation) setup() (err error) {
+	if pr.preparer != nil {
+		return nil
+	}
+	pr.stock.enter(prepSetup)
+	start := time.Now()
+	ctx := pr.control.Context()
+	for _, lane := range []struct {
+		name string
+		mesh **transport.Mesh
+	}{{laneOT, &pr.ot}, {laneHE, &pr.he}} {
+		*lane.mesh, err = pr.p.roster.mesh(ctx, call{
+			at: meeting{pr.at, lane.name}, class: p2p.Bulk, wrap: pr.p.pacer.wrap,
+		}, pr.p.cfg.Timeouts.Prepare)
+		if err != nil {
+			return err
+		}
+		(*lane.mesh).Timeout(pr.p.cfg.Timeouts.Prepare)
+		pr.profiles = append(pr.profiles, newProfile(*lane.mesh))
+	}
+	pr.preparer, err = prep.NewPreparer(pr.ot, pr.he, rand.Reader, &pr.v.manifest.Program, pr.v.weights.Linear, pr.hint)
+	if err != nil {
+		return err
+	}
+	stats := batchStats(0, time.Since(start), pr.profiles...)
+	pr.stock.update(func() { pr.stock.status.Setup = stats })
+	return nil
+}
+
+// store puts a batch into the pool. Nobody hands any of it out before all
+// parties have said that they hold it.
+func (pr *preparation) store(id wire.ID, made []*prep.Inference) ([]wire.Material, error) {
+	var ids []wire.Material
+	var data [][]byte
+	for i, inference := range made {
+		b, err := pr.v.demand.Append(nil, inference)
+		if err != nil {
+			return ids, err
+		}
+		ids, data = append(ids, wire.Material{Batch: id, Index: uint32(i)}), append(data, b)
+	}
+	return ids, pr.v.pool.add(ids, data)
+}
+
+func (pr *preparation) close() {
+	for _, m := range []*transport.Mesh{pr.control, pr.ot, pr.he} {
+		if m != nil {
+			m.Close()
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package party
+
+import (
+	"context"
+	"maps"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/tacit-mpc/tacit/internal/wire"
+	"github.com/tacit-mpc/tacit/transport/p2p"
+)
+
+// reachTime limits how long a status request looks for another party.
+const reachTime = 2 * time.Second
+
+// answerStatus serves a status request.
+func (p *Party) answerStatus(s p2p.Stream) error {
+	b, err := wire.EncodeStatus(p.status())
+	if err != nil {
+		return err
+	}
+	s.SetWriteDeadline(time.Now().Add(answerTime))
+	return wire.Write(s, wire.Report{Len: int64(len(b))}, b)
+}
+
+func (p *Party) status() wire.Status {
+	st := wire.Status{
+		Party: p.self, Name: p.cfg.Name, Release: release(), Suite: wire.Suite,
+		Uptime: time.Since(p.start), Sessions: map[string]int{}, Peers: p.reach(),
+	}
+	p.mu.Lock()
+	for s, n := range maps.All(p.sessions) {
+		st.Sessions[string(s)] = n
+	}
+	p.mu.Unlock()
+	for _, v := range p.models.all() {
+		m := wire.ModelStatus{Prep: prepOffline, Pool: v.pool.level()}
+		if s := p.stock(v); s != nil {
+			m = s.report()
+		}
+		m.Name, m.Version, m.Seq, m.Manifest = v.name, v.id, v.seq, v.digest
+		st.Models = append(st.Models, m)
+	}
+	return st
+}
+
+// reach finds out which parties can be connected.
+func (p *Party) reach() []wire.PeerStatus {
+	ctx, cancel := context.WithTimeout(p.ctx, reachTime)
+	defer cancel()
+	peers := make([]wire.PeerStatus, len(p.roster.peers))
+	var calls sync.WaitGroup
+	for j, peer := range p.roster.peers {
+		peers[j] = wire.PeerStatus{Party: j, Name: peer.name, Reachable: j == p.self}
+		if j == p.self {
+			continue
+		}
+		calls.Go(func() {
+			peers[j].Reachable = p.ping(ctx, j) == nil
+		})
+	}
+	calls.Wait()
+	return peers
+}
+
+// ping has another party answer.
+func (p *Party) ping(ctx context.Context, j int) error {
+	s, err := p.roster.open(ctx, j, p2p.Control, wire.Ping{})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	s.SetReadDeadline(time.Now().Add(reachTime))
+	_, err = wire.Read[wire.Ping](s)
+	return err
+}
+
+// release returns the version of the binary.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}

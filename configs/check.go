@@ -188,12 +188,19 @@ func (c *checker) models(models []Model, l Limits) {
 			c.fail(key+"name", "%q is listed twice", m.Name)
 		}
 		seen[m.Name] = true
-		c.between(key+"pool", m.Pool, 1, MaxPool)
-		c.between(key+"batch", m.Batch, 1, min(MaxBatch, max(m.Pool, 1)))
-		if !c.given(key + "max_batch") {
-			m.MaxBatch = min(l.MaxBatch, max(m.Pool, 1))
+		if !c.given(key + "pool") {
+			c.fail(key+"pool", "is missing: use 0 to %d", MaxPool)
 		}
-		c.between(key+"max_batch", m.MaxBatch, 1, min(max(l.MaxBatch, 1), max(m.Pool, 1)))
+		c.between(key+"pool", m.Pool, 0, MaxPool)
+		room := MaxBatch // without a pool, as much is prepared as a request needs
+		if m.Pool > 0 {
+			room = m.Pool
+		}
+		c.between(key+"batch", m.Batch, 1, min(MaxBatch, room))
+		if !c.given(key + "max_batch") {
+			m.MaxBatch = min(l.MaxBatch, room)
+		}
+		c.between(key+"max_batch", m.MaxBatch, 1, min(max(l.MaxBatch, 1), room))
 	}
 }
 

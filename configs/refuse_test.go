@@ -57,7 +57,7 @@ func TestWhatIsWrongIsSaidWithItsLine(t *testing.T) {
 		"no models":           {"roles: [deploy]\n    models: [tumour]", "roles: [deploy]", "clients[0].models", "is missing"},
 		"unknown model":       {"roles: [deploy]\n    models: [tumour]", "roles: [deploy]\n    models: [tumor]", "clients[0].models[0]", "none of the models"},
 		"bad model name":      {"- name: tumour", "- name: tumour/..", "models[0].name", "is not a name"},
-		"no pool":             {"    pool: 256\n", "", "models[0].pool", "0 is out of range"},
+		"no pool":             {"    pool: 256\n", "", "models[0].pool", "is missing: use 0 to"},
 		"batch over the pool": {"batch: 64", "batch: 512", "models[0].batch", "use 1 to 256"},
 		"request over limit":  {"    max_batch: 16", "    max_batch: 33", "models[0].max_batch", "use 1 to 32"},
 		"request of nothing":  {"    max_batch: 16", "    max_batch: 0", "models[0].max_batch", "use 1 to 32"},

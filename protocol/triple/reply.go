@@ -14,46 +14,14 @@ type key struct{ p0, p1 *lattigo.Poly }
 // goroutine.
 type evaluator struct {
 	*scheme
-	a, u    *lattigo.Poly
+	u       *lattigo.Poly
+	sums    summation
 	rounded numbers
 	random  []byte
 }
 
 func (s *scheme) evaluator() *evaluator {
-	return &evaluator{s, s.r.NewPoly(), s.r.NewPoly(), makeNumbers(degree), make([]byte, blindBytes*degree)}
-}
-
-// addProduct adds v∘w, where w is in Montgomery form, to the sum acc modulo qᵢ,
-// as term kb of n. The sum is reduced after the last one.
-func (e *evaluator) addProduct(acc, v, w []uint64, i, kb, n int) {
-	q, m := e.primes[i], e.r.MredParams[i]
-	if kb == 0 {
-		lattigo.MulCoeffsMontgomeryConstantVec(v, w, acc, q, m)
-	} else {
-		lattigo.MulCoeffsMontgomeryConstantAndAddNoModVec(v, w, acc, q, m)
-	}
-	if kb == n-1 || kb%e.limit() == e.limit()-1 {
-		lattigo.ReduceVec(acc, acc, q, e.r.BredParams[i])
-	}
-}
-
-// encode sets a.Coeffs[i] to the transform of the polynomial Σ v[j]·X^(j·spread)
-// modulo qᵢ, where v is centred modulo 2ᵏ. By the order of lattigo's transform
-// it is that of v alone, in which each value is repeated spread times.
-func (e *evaluator) encode(v []uint64, spread, k, i int) []uint64 {
-	q, out := e.primes[i], e.a.Coeffs[i]
-	small := e.u.Coeffs[i][:len(v)]
-	for j, x := range v {
-		small[j] = e.residue(ring.Signed(x, k), i)
-	}
-	lattigo.NTT(small, small, len(v), e.r.NttPsi[i], q, e.r.MredParams[i], e.r.BredParams[i])
-	for j, x := range small {
-		run := out[j*spread:][:spread]
-		for r := range run {
-			run[r] = x
-		}
-	}
-	return out
+	return &evaluator{scheme: s, u: s.r.NewPoly(), rounded: makeNumbers(degree), random: make([]byte, blindBytes*degree)}
 }
 
 // common finishes the part of a reply that all receivers get:

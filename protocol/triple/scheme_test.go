@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
@@ -267,6 +268,61 @@ func TestSelfTestFindsFaults(t *testing.T) {
 	}
 }
 
+// TestProducts covers all spreads, and sums of all lengths modulo four.
+func TestProducts(t *testing.T) {
+	every(t, func(t *testing.T, s *scheme) {
+		e, draw := s.evaluator(), s.sampler([32]byte{5}, "test")
+		for spread := 1; spread <= maxSpread; spread *= 2 {
+			for inner := 1; inner <= 6; inner++ {
+				points := degree / spread
+				i := (inner + spread) % len(s.primes)
+				v, w := make([]uint64, inner*points), make([][]uint64, inner)
+				want, got := s.r.NewPoly(), make([]uint64, degree)
+				for j := range w {
+					a, b := s.r.NewPoly(), s.r.NewPoly()
+					draw.uniform(a)
+					draw.uniform(b)
+					b.Coeffs[i][0], a.Coeffs[i][0] = s.primes[i]-1, s.primes[i]-1
+					copy(v[j*points:], a.Coeffs[i][:points])
+					w[j] = b.Coeffs[i]
+					for x := range degree {
+						a.Coeffs[i][x] = v[j*points+x/spread]
+					}
+					s.r.MulCoeffsMontgomeryAndAdd(a, b, want)
+				}
+				if e.products(got, v, w, spread, i); !slices.Equal(got, want.Coeffs[i]) {
+					t.Fatalf("%d products of spread %d", inner, spread)
+				}
+			}
+		}
+	})
+}
+
+// TestLongSums adds more of the largest products than 128 bits hold.
+func TestLongSums(t *testing.T) {
+	s, err := schemes[0]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inner = 1<<16 + 1<<14 + 3
+	q, m := s.primes[0], s.r.MredParams[0]
+	v, b, w, got := make([]uint64, inner*degree/maxSpread), make([]uint64, degree), make([][]uint64, inner), make([]uint64, degree)
+	for i := range v {
+		v[i] = q - 1
+	}
+	for i := range b {
+		b[i] = q - 1
+	}
+	for j := range w {
+		w[j] = b
+	}
+	s.evaluator().products(got, v, w, maxSpread, 0)
+	want := lattigo.BRed(lattigo.MRed(q-1, q-1, q, m), inner, q, s.r.BredParams[0])
+	if i := slices.IndexFunc(got, func(x uint64) bool { return x != want }); i >= 0 {
+		t.Errorf("coefficient %d is %d, want %d", i, got[i], want)
+	}
+}
+
 // TestNoise measures what the flooding hides and what decryption tolerates.
 func TestNoise(t *testing.T) {
 	every(t, func(t *testing.T, s *scheme) {
@@ -275,6 +331,7 @@ func TestNoise(t *testing.T) {
 		k.generate([32]byte{1}, [32]byte{2})
 		r, e := rng(t, 0), s.evaluator()
 		acc, sum := s.r.NewPoly(), make([]uint64, degree)
+		as, phases := make([][]uint64, inner), make([]*lattigo.Poly, inner)
 		random := s.sampler([32]byte{3}, "test")
 		for kb := range inner {
 			a, b := values(r, degree/spread, s.width, kb == 0), values(r, degree, s.width, false)
@@ -290,10 +347,16 @@ func TestNoise(t *testing.T) {
 			k.encryptTo(c0, c1, random)
 			s.r.MulCoeffsMontgomeryAndAdd(c1, k.secret, c0) // the phase
 			s.r.MForm(c0, c0)
-			for i := range s.primes {
-				e.addProduct(acc.Coeffs[i], e.encode(a, spread, s.width, i), c0.Coeffs[i], i, kb, inner)
-			}
+			as[kb], phases[kb] = a, c0
 			negacyclic(sum, a, b, spread)
+		}
+		for i := range s.primes {
+			t, w := make([]uint64, inner*degree/spread), make([][]uint64, inner)
+			for kb := range inner {
+				e.transform(t[kb*degree/spread:][:degree/spread], as[kb], s.width, i)
+				w[kb] = phases[kb].Coeffs[i]
+			}
+			e.products(acc.Coeffs[i], t, w, spread, i)
 		}
 		s.r.InvNTT(acc, acc)
 		checkNoise(t, s, acc, sum, degree/spread*inner)

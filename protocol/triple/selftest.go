@@ -23,19 +23,20 @@ func (s *scheme) selfTest() error {
 	return nil
 }
 
-// transformsNest checks [evaluator.encode] against the transform of N points.
+// transformsNest checks [evaluator.transform] against the transform of N points.
 func (s *scheme) transformsNest() bool {
 	const points = degree / 64
-	v := testVector(points, s.width)
-	full := make([]uint64, degree)
+	v, short, full := testVector(points, s.width), make([]uint64, points), make([]uint64, degree)
+	e := s.evaluator()
 	for i := range s.primes {
 		clear(full)
 		for j, x := range v {
 			full[j*degree/points] = s.residue(ring.Signed(x, s.width), i)
 		}
 		s.r.NTTSingle(i, full, full)
-		for j, x := range s.evaluator().encode(v, degree/points, s.width, i) {
-			if x != full[j] {
+		e.transform(short, v, s.width, i)
+		for j, x := range full {
+			if x != short[j*points/degree] {
 				return false
 			}
 		}
@@ -85,10 +86,11 @@ func (s *scheme) multipliesExactly() bool {
 
 	e := s.evaluator()
 	acc0, acc1 := s.r.NewPoly(), s.r.NewPoly()
+	t := make([]uint64, len(a))
 	for i := range s.primes {
-		v := e.encode(a, spread, s.width, i)
-		e.addProduct(acc0.Coeffs[i], v, c0.Coeffs[i], i, 0, 1)
-		e.addProduct(acc1.Coeffs[i], v, c1.Coeffs[i], i, 0, 1)
+		e.transform(t, a, s.width, i)
+		e.products(acc0.Coeffs[i], t, [][]uint64{c0.Coeffs[i]}, spread, i)
+		e.products(acc1.Coeffs[i], t, [][]uint64{c1.Coeffs[i]}, spread, i)
 	}
 	index := []int32{0, 1, spread, 4095, degree - 1}
 	mine, theirs := make([]uint64, len(index)), make([]uint64, len(index))

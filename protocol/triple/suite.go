@@ -121,9 +121,6 @@ func newScheme(index int) (*scheme, error) {
 	return s, nil
 }
 
-// limit is how many products below 2qᵢ add up without overflow, less two.
-func (s *scheme) limit() int { return 1<<(63-s.bits) - 2 }
-
 // residue returns v mod qᵢ, below qᵢ.
 func (s *scheme) residue(v int64, i int) uint64 {
 	q := s.primes[i]

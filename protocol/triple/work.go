@@ -35,7 +35,8 @@ type replier struct {
 	keys         *keys
 	eval         *evaluator
 	acc          [][]*lattigo.Poly // by block of the job, then by party; ours is the common part
-	v            []uint64          // the rows of A of a job
+	v, t         []uint64          // the rows of A of a job, and their transforms
+	factors      [][]uint64
 	index, place []int32
 	share        []uint64
 	c1           []byte
@@ -49,37 +50,40 @@ func newReplier(c *Context, k *keys) *replier {
 func (w *replier) multiply(j job, a []uint64, batch int) {
 	s, b, width := w.c.shapes[j.layer], &w.c.masks[j.layer], w.c.layers[j.layer].Width
 	points := degree / s.spread
-	if n := s.inner * points; cap(w.v) < n {
-		w.v = make([]uint64, n)
+	if n := s.inner * points; len(w.v) < n {
+		w.v, w.t = make([]uint64, n), make([]uint64, n)
 	}
-	row := func(kb int) []uint64 { return w.v[kb*points:][:points:points] }
 	for kb := range s.inner {
-		s.inputs(row(kb), a, batch, j.bundle, j.mb, kb)
+		s.inputs(w.v[kb*points:][:points], a, batch, j.bundle, j.mb, kb)
 	}
 	for i := range j.blocks {
 		for len(w.acc[i]) < w.c.n {
 			w.acc[i] = append(w.acc[i], w.keys.r.NewPoly())
 		}
 	}
-	for i := range w.keys.primes { // outermost, so that the sums stay in the cache
+	for i := range w.keys.primes {
 		for kb := range s.inner {
-			v := w.eval.encode(row(kb), s.spread, width, i)
-			for n, block := range j.blocks {
-				at := (j.bundle*s.cols+block.nb)*s.inner + kb
-				for p, acc := range w.acc[n] {
-					w.eval.addProduct(acc.Coeffs[i], v, b.part(p, at).Coeffs[i], i, kb, s.inner)
+			w.eval.transform(w.t[kb*points:][:points], w.v[kb*points:][:points], width, i)
+		}
+		for n, block := range j.blocks {
+			first := (j.bundle*s.cols + block.nb) * s.inner
+			for p, acc := range w.acc[n] {
+				w.factors = w.factors[:0]
+				for _, c := range b.of(p)[first:][:s.inner] {
+					w.factors = append(w.factors, c.Coeffs[i])
 				}
+				w.eval.products(acc.Coeffs[i], w.t, w.factors, s.spread, i)
 			}
 		}
 	}
 }
 
-// part is ciphertext i: what is encrypted for party p, or c1 where that is us.
-func (r *resident) part(p, i int) *lattigo.Poly {
+// of returns what is encrypted for party p, or the common part where that is us.
+func (r *resident) of(p int) []*lattigo.Poly {
 	if r.c0[p] == nil {
-		return r.c1[i]
+		return r.c1
 	}
-	return r.c0[p][i]
+	return r.c0[p]
 }
 
 // finish writes the replies of block b of the job to all receivers, and

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -130,7 +131,7 @@ func (c *cluster) start(i int) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := p.Run(ctx); err != nil {
+		if err := p.Run(ctx); err != nil && !errors.Is(err, p2p.ErrClosed) { // see kill
 			c.Errorf("party %d: %v", i, err)
 		}
 	}()

@@ -186,7 +186,7 @@ func (p *Party) deal(o *offer, name string, seq uint64, t ticket, r wire.Refusal
 		}
 		pr.v = v
 	}
-	done, ok := p.deploying(name)
+	done, ok := p.deploying(ctx, name)
 	if !ok && r == wire.Willing {
 		r = wire.RefuseBusy
 	}
@@ -210,19 +210,25 @@ func (p *Party) deal(o *offer, name string, seq uint64, t ticket, r wire.Refusal
 	return v, p.settle(m, v)
 }
 
-// deploying makes sure that there is one deployment of a model at a time.
-func (p *Party) deploying(name string) (done func(), ok bool) {
+// deploying makes sure that there is one deployment of a model at a time. It
+// waits a little for the end of the one before.
+func (p *Party) deploying(ctx context.Context, name string) (done func(), ok bool) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.deploys[name] {
-		return func() {}, false
+	turn := p.deploys[name]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		p.deploys[name] = turn
 	}
-	p.deploys[name] = true
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.deploys, name)
-	}, true
+	p.mu.Unlock()
+	t := time.NewTimer(answerTime)
+	defer t.Stop()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return func() {}, false
 }
 
 // commit binds the parties to their shares, without showing them, and returns

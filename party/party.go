@@ -60,9 +60,9 @@ type Party struct {
 	factory chan struct{} // one token: who has it generates
 
 	mu       sync.Mutex
-	fillers  map[string]*task // by model
-	deploys  map[string]bool  // by model
-	sessions map[state]int    // statistics
+	fillers  map[string]*task         // by model
+	deploys  map[string]chan struct{} // by model
+	sessions map[state]int            // statistics
 }
 
 // A task is work in the background that can be stopped.
@@ -97,7 +97,7 @@ func New(cfg configs.Party, log zerolog.Logger) (*Party, error) {
 		slots:    make(chan struct{}, cfg.Limits.MaxSessions),
 		factory:  make(chan struct{}, 1),
 		fillers:  map[string]*task{},
-		deploys:  map[string]bool{},
+		deploys:  map[string]chan struct{}{},
 		sessions: map[state]int{},
 	}, nil
 }

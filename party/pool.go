@@ -17,6 +17,9 @@ import (
 // has handed it out.
 var errNotHeld = errors.New("material is not held")
 
+// errUnusable means that a stored material cannot be read. It has been deleted.
+var errUnusable = errors.New("stored material is unusable")
+
 // maxMaterial bounds the file of one inference, in bytes.
 const maxMaterial = 8 << 30
 
@@ -212,7 +215,7 @@ func (p *pool[T]) load(ids []wire.Material) (map[wire.Material]T, error) {
 		}
 		item, err := p.parse(data[i])
 		if err != nil {
-			failed = append(failed, err)
+			failed = append(failed, fmt.Errorf("%w: %w", errUnusable, err))
 			continue
 		}
 		items[id] = item

@@ -188,6 +188,8 @@ func (p *Party) explain(err error) *wire.Error {
 	switch {
 	case errors.Is(err, errStopping):
 		e.Code, e.Message, e.Hint = wire.CodeStopping, "shuts down", "retry when it is back"
+	case errors.Is(err, errUnusable):
+		e.Code, e.Message, e.Hint = wire.CodeMaterial, "its stored material was unusable and is discarded", "retry; check the disk if it happens again"
 	case errors.Is(err, errNotHeld):
 		e.Code, e.Message, e.Hint = wire.CodeMaterial, "does not hold the material", "retry"
 	case errors.Is(err, wire.ErrMalformed):

@@ -36,7 +36,7 @@ type stock struct {
 	synced  bool // all parties hold the same
 	wanted  int  // how many inferences sessions wait for
 	changed chan struct{}
-	problem error // why there is no preparation session
+	problem error // why the latest preparation session ended, until a batch is ready
 	status  wire.ModelStatus
 }
 
@@ -54,6 +54,17 @@ func (s *stock) update(f func()) {
 	f()
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// open notes that a preparation session is open. What ended the last one is
+// settled if it was a lost party.
+func (s *stock) open() {
+	s.update(func() {
+		s.synced, s.status.Prep = true, prepIdle
+		if _, lost := errors.AsType[*transport.PeerError](s.problem); lost {
+			s.problem = nil
+		}
+	})
 }
 
 // enter notes what the preparation does.
@@ -149,6 +160,7 @@ func (s *stock) shortage(n int, limit time.Duration) error {
 // record notes what a batch cost.
 func (s *stock) record(b wire.BatchStats) {
 	s.update(func() {
+		s.problem = nil
 		s.status.Last = b
 		s.status.Batches++
 		s.status.Inferences += b.Batch

@@ -47,8 +47,8 @@ func Generate(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, 
 }
 
 func generate(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch, chunk int) ([][]*Material, error) {
-	if batch < 0 || batch > maxInferences {
-		return nil, fmt.Errorf("compare: batch of %d inferences", batch)
+	if err := validate(m.N(), classes, batch); err != nil {
+		return nil, err
 	}
 	var id name
 	blocks := make([]prg.Block, 2)
@@ -58,9 +58,6 @@ func generate(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch
 	mats := make([][]*Material, batch)
 	for i := range mats {
 		for _, c := range classes {
-			if err := c.Validate(); err != nil {
-				return nil, err
-			}
 			mat, err := newMaterial(c, m.N(), m.Self(), i, id, s.Delta(), rng)
 			if err != nil {
 				return nil, err
@@ -75,6 +72,25 @@ func generate(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch
 		}
 	}
 	return mats, nil
+}
+
+// validate checks the arguments of [Generate]. Layers are part of tweaks, so
+// that each class needs one of its own.
+func validate(n int, classes []Class, batch int) error {
+	if n > maxParties || batch < 0 || batch > maxInferences {
+		return fmt.Errorf("compare: batch of %d inferences among %d parties", batch, n)
+	}
+	seen := map[int]bool{}
+	for _, c := range classes {
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		if seen[c.Layer] {
+			return fmt.Errorf("compare: two classes of layer %d", c.Layer)
+		}
+		seen[c.Layer] = true
+	}
+	return nil
 }
 
 // A unit is a block of one inference.

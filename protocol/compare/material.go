@@ -122,14 +122,17 @@ func spendAll(kind Kind, n, self int, mats []*Material) []content {
 	return cs
 }
 
-// erase forgets c.
-func (c *content) erase() {
-	for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop} {
-		clear(v)
-	}
-	clear(c.seed[:])
-	c.delta = prg.Block{}
-	for _, t := range c.tables {
-		t.Erase()
+// eraseAll forgets what was spent, whatever became of the request.
+func eraseAll(cs []content) {
+	for i := range cs {
+		c := &cs[i]
+		for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop} {
+			clear(v)
+		}
+		clear(c.seed[:])
+		c.delta = prg.Block{}
+		for _, t := range c.tables {
+			t.Erase()
+		}
 	}
 }

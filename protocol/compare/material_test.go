@@ -245,31 +245,31 @@ func TestRequestsGroupInferencesFreely(t *testing.T) {
 	})
 }
 
+// say sends party 0 and party 1 messages of some lengths, and hears nothing.
+func say(m *transport.Mesh, step string, len0, len1 int) {
+	m.Exchange(step, [][]byte{make([]byte, len0), make([]byte, len1), nil}, make([][]byte, 3))
+}
+
 // A peer that is out of step, or sends less than it should, is named together
 // with the step.
 func TestMisbehavingPeerIsNamed(t *testing.T) {
 	class := Class{KindReLU, 6, 10, 9, 0}
+	const open, labels = (9*6 + 7) / 8, 16 * 3 * 5
 	for _, test := range []struct {
 		name, step string
-		peer       func(m *transport.Mesh, mats []*Material, x []uint64)
+		peer       func(m *transport.Mesh)
 	}{
-		{"another step", "relu 1: open c", func(m *transport.Mesh, mats []*Material, x []uint64) { ReLU(m, "relu 2", mats, x) }},
-		{"short c", "relu 1: open c", func(m *transport.Mesh, mats []*Material, x []uint64) {
-			m.Broadcast("relu 1: open c", make([]byte, ring.PackedLen(9, 6)-1))
+		{"nothing", "relu 1: open c", func(m *transport.Mesh) {}},
+		{"another step", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 2: open c", open, open) }},
+		{"short c", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 1: open c", open-1, open) }},
+		{"no labels", "relu 1: labels of c", func(m *transport.Mesh) { say(m, "relu 1: open c", open, open) }},
+		{"long labels", "relu 1: labels of c", func(m *transport.Mesh) {
+			say(m, "relu 1: open c", open, open)
+			say(m, "relu 1: labels of c", labels+1, labels)
 		}},
-		{"no labels", "relu 1: labels of c", func(m *transport.Mesh, mats []*Material, x []uint64) {
-			m.Broadcast("relu 1: open c", make([]byte, ring.PackedLen(9, 6)))
-			m.Close()
-		}},
-		{"long labels", "relu 1: labels of c", func(m *transport.Mesh, mats []*Material, x []uint64) {
-			m.Broadcast("relu 1: open c", make([]byte, ring.PackedLen(9, 6)))
-			labels := make([]byte, 16*3*5)
-			m.Exchange("relu 1: labels of c", [][]byte{append(labels, 0), labels, nil}, [][]byte{make([]byte, len(labels)), make([]byte, len(labels)), nil})
-		}},
-		{"no e", "relu 1: e", func(m *transport.Mesh, mats []*Material, x []uint64) {
-			m.Broadcast("relu 1: open c", make([]byte, ring.PackedLen(9, 6)))
-			m.Broadcast("relu 1: labels of c", make([]byte, 16*3*5))
-			m.Close()
+		{"no e", "relu 1: e", func(m *transport.Mesh) {
+			say(m, "relu 1: open c", open, open)
+			say(m, "relu 1: labels of c", labels, labels)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -282,18 +282,16 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 				meshes := transport.Pipe(t.Context(), 3)
 				for p, m := range meshes {
 					go func() {
-						x := make([]uint64, 9)
 						if p == 2 {
-							test.peer(m, mats[p], x)
+							test.peer(m)
 							return
 						}
-						_, errs[p] = ReLU(m, "relu 1", mats[p], x)
+						_, errs[p] = ReLU(m, "relu 1", mats[p], make([]uint64, 9))
 					}()
 				}
 				synctest.Wait()
-				for _, m := range meshes {
-					m.Close()
-				}
+				meshes[2].Close()
+				synctest.Wait()
 			})
 			for p, err := range errs[:2] {
 				var peer *transport.PeerError
@@ -312,6 +310,9 @@ func TestGenerateRefuses(t *testing.T) {
 			if _, err := Generate(m, s, rng, []Class{c}, 1); err == nil {
 				return fmt.Errorf("%+v was accepted", c)
 			}
+		}
+		if _, err := Generate(m, s, rng, []Class{{KindLift, 4, 4, 4, 3}, {KindReLU, 5, 5, 5, 3}}, 1); err == nil {
+			return errors.New("two classes of one layer were accepted")
 		}
 		if _, err := Generate(m, s, rng, nil, -1); err == nil {
 			return errors.New("a negative batch was accepted")

@@ -57,6 +57,7 @@ func Lift(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint6
 	if len(cs) == 0 {
 		return nil, nil
 	}
+	defer eraseAll(cs)
 	class := cs[0].class
 	var offset uint64 // makes x non-negative
 	if m.Self() == 0 {
@@ -78,7 +79,6 @@ func Lift(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint6
 		for i, top := range cs[b].rTop {
 			z[lo+i] += wrap(c[lo+i], class.In) * top
 		}
-		cs[b].erase()
 	}
 	ring.Reduce(z, class.Out)
 	return z, nil
@@ -114,6 +114,7 @@ func relu(m *transport.Mesh, step string, cs []content, x []uint64) ([]uint64, e
 	if len(cs) == 0 {
 		return nil, nil
 	}
+	defer eraseAll(cs)
 	c, err := open(m, step, cs, x, 0)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,6 @@ func relu(m *transport.Mesh, step string, cs []content, x []uint64) ([]uint64, e
 	for b := range cs {
 		lo := b * class.N
 		cs[b].selectTo(z[lo:lo+class.N], c[lo:], e[lo:])
-		cs[b].erase()
 	}
 	ring.Reduce(z, class.Out)
 	return z, nil

@@ -44,7 +44,10 @@
 // Deviations: passive security, so there are no checks of authenticated bits;
 // the evaluator holds no difference of its own; it stores the sums of the rows,
 // so that storage does not grow with the square of n; masked inputs have no
-// labels; first and last gates are shorter, as said above.
+// labels; first and last gates are shorter, as said above. Rows go straight to
+// the evaluator. Were they summed by their owner, with all K in its zero label,
+// its label of a gate would wait for the others' rows of that gate, a round for
+// each gate; and the evaluator keeps ΣK in any case, for its own share.
 package garble
 
 import (

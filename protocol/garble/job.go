@@ -75,8 +75,8 @@ func (j *Job) Tables() *Tables { return j.tables }
 // bits are returned.
 //
 // Rounds: 4, without the second and third where no job has products for them.
-// Sends: per job, element and garbler, the rows of package comment to the
-// evaluator; see [Plan].
+// Sends: to the evaluator of each job, the rows G0, G1 and K of the package
+// comment, for every element; see [Plan].
 //
 // Security: see the package comment. What garblers see are messages of
 // [Source]; the evaluator alone gets rows.

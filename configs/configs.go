@@ -69,7 +69,7 @@ type Client struct {
 // A Model is the place for one model: how much is prepared for it, and when.
 type Model struct {
 	Name     string `yaml:"name"`
-	Pool     int    `yaml:"pool"`                // preprocessed inferences to keep ready
+	Pool     int    `yaml:"pool"`                // preprocessed inferences to keep ready; 0: prepare at each request
 	Batch    int    `yaml:"batch"`               // inferences preprocessed at once
 	MaxBatch int    `yaml:"max_batch,omitempty"` // rows of one request; if not given, that of Limits
 }

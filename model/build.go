@@ -76,16 +76,25 @@ func (b *builder) calibrated(v *fixed) {
 	const least = 0.25 // a tensor that was all zero need not stay so
 	top := math.Ldexp(b.margin*max(largest(b.seen[b.current]), least), v.frac)
 	for i := range v.lo {
-		m := top + MaxParties*v.per[i] + v.con[i]
-		v.lo[i], v.hi[i] = max(v.lo[i], -m), min(v.hi[i], m)
-		if v.lo[i] > v.hi[i] { // only if the static range lies outside
-			v.lo[i], v.hi[i] = min(v.lo[i], v.hi[i]), max(v.lo[i], v.hi[i])
+		lo, hi := max(v.lo[i], -top), min(v.hi[i], top)
+		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi) // exchanged only if the static range lies outside
+	}
+	v.limit()
+}
+
+// limit caps the error of every element at the width of its range, which holds
+// the values of all engines.
+func (v *fixed) limit() {
+	for i := range v.lo {
+		if span := v.hi[i] - v.lo[i]; v.per[i]*MaxParties+v.con[i] > span {
+			v.per[i], v.con[i] = 0, span
 		}
 	}
 }
 
 // add appends v, with its op's operands, and returns its number.
 func (b *builder) add(v *fixed) int {
+	v.limit()
 	b.values = append(b.values, v)
 	b.alias = append(b.alias, len(b.alias))
 	return len(b.values) - 1

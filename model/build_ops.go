@@ -61,9 +61,12 @@ func (b *builder) fits(z *fixed) bool {
 
 // errWide is the refusal of values that no ring holds.
 func errWide(v *fixed) error {
-	return fmt.Errorf("its values reach 2^%d with %d fraction bits, too wide for 64 bits; use fewer fraction bits, give calibration rows, or scale the model",
-		bits(least(v.lo), largest(v.hi))-1-v.frac, v.frac)
+	return fmt.Errorf("its values reach 2^%d with %d fraction bits, too wide for 64 bits; %s",
+		bits(least(v.lo), largest(v.hi))-1-v.frac, v.frac, narrower)
 }
+
+// narrower says what makes the values of a program narrower.
+const narrower = "use fewer fraction bits, give calibration rows, or scale the model"
 
 func (b *builder) linear(n *node, x, f int) (int, error) {
 	x = b.wide(x)
@@ -78,7 +81,7 @@ func (b *builder) linear(n *node, x, f int) (int, error) {
 		case b.values[x].frac > b.fraction && x > 0:
 			x = b.lifted(x)
 		case f > 8:
-			f--
+			f = max(f-max(bits(least(z.lo), largest(z.hi))-capacity, 1), 8)
 		default:
 			return 0, errWide(z)
 		}

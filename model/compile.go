@@ -28,7 +28,7 @@ const (
 // Fraction bits that are tried when none are asked for.
 const (
 	startFraction = 13
-	leastFraction = 4
+	leastFraction = 8
 	aimedWidth    = 20 // of comparisons
 )
 
@@ -168,8 +168,8 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
-		Input:        Tensor{Name: clipName(p.g.InputName), Shape: p.g.Input, Frac: program.Values[0].Frac, Width: program.Values[0].Width, Lo: p.lo, Hi: p.hi},
-		Output:       Tensor{Name: clipName(p.g.OutputName), Shape: p.g.Output, Frac: program.Output().Frac, Width: program.Output().Width, Lo: least(out.lo) * scale, Hi: largest(out.hi) * scale},
+		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], p.lo, p.hi),
+		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), least(out.lo)*scale, largest(out.hi)*scale),
 		Post:         p.g.Post,
 		Result:       p.g.Result,
 		Ulp:          Ulp{PerParty: largest(out.per) * slack, Const: largest(out.con) * slack},
@@ -178,8 +178,15 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	}
 	if p.seen != nil {
 		m.Manifest.Calibrated, m.Manifest.Margin = true, p.margin
+		if p.o.InputLo == nil {
+			m.Manifest.Widening = InputWidening
+		}
 	}
 	return m, m.check()
+}
+
+func (p *plan) tensor(name string, shape []int, v Value, lo, hi float64) Tensor {
+	return Tensor{Name: clipName(name), Shape: shape, Frac: v.Frac, Width: v.Width, Lo: lo, Hi: hi}
 }
 
 // slack covers the rounding of bounds computed in float64.

@@ -154,7 +154,8 @@ func (m *Manifest) Encode(rows []float32) ([]uint64, error) {
 	for i, v := range rows {
 		x := float64(v)
 		if !(x >= m.Input.Lo && x <= m.Input.Hi) { // also NaN
-			return nil, fmt.Errorf("input: row %d, column %d: %v is outside the declared range %v..%v; scale the input as in training, or compile the model with rows like it",
+			const hint = "scale the input as in training, or compile the model with rows like it"
+			return nil, fmt.Errorf("input: row %d, column %d: %v is outside the declared range %v..%v; "+hint,
 				i/n, i%n, v, m.Input.Lo, m.Input.Hi)
 		}
 		z[i] = uint64(int64(math.RoundToEven(x*scale))) & mask

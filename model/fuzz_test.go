@@ -151,7 +151,9 @@ func TestManifestIsStrict(t *testing.T) {
 		"no operand":     change(func(v map[string]any) { op(v)["in"] = []int{} }),
 		"kind":           change(func(v map[string]any) { op(v)["kind"] = "print" }),
 		"result":         change(func(v map[string]any) { v["result"] = []int{999} }),
-		"huge value":     change(func(v map[string]any) { v["program"].(map[string]any)["values"].([]any)[1].(map[string]any)["len"] = 1 << 40 }),
+		"huge value": change(func(v map[string]any) {
+			v["program"].(map[string]any)["values"].([]any)[1].(map[string]any)["len"] = 1 << 40
+		}),
 	} {
 		if _, err := ParseManifest(b); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -120,8 +120,17 @@ func (l *loader) header(m *onnx.ModelProto) error {
 	return nil
 }
 
+// floating reports a tensor of floating-point numbers, or the sequence of maps
+// to such numbers that a ZipMap makes of one.
 func floating(t *onnx.TypeProto) bool {
-	switch onnx.TensorProto_DataType(t.GetTensorType().GetElemType()) {
+	if m := t.GetSequenceType().GetElemType().GetMapType(); m != nil {
+		return floating(m.ValueType)
+	}
+	return floatKind(onnx.TensorProto_DataType(t.GetTensorType().GetElemType()))
+}
+
+func floatKind(t onnx.TensorProto_DataType) bool {
+	switch t {
 	case onnx.TensorProto_FLOAT, onnx.TensorProto_FLOAT16, onnx.TensorProto_DOUBLE, onnx.TensorProto_BFLOAT16:
 		return true
 	}
@@ -234,7 +243,8 @@ func (l *loader) input(in *onnx.ValueInfoProto) error {
 	}
 	l.g.InputName, l.g.Input = name, shape
 	l.budget -= size(shape)
-	l.tensors[name] = &tensor{shape: shape, val: l.g.add(node{kind: inputNode, name: name, len: size(shape)})}
+	x := l.g.add(node{kind: inputNode, name: name, len: size(shape)})
+	l.tensors[name] = &tensor{shape: shape, val: x}
 	return nil
 }
 

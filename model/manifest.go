@@ -58,6 +58,7 @@ type Manifest struct {
 	Calibrated   bool    `json:"calibrated"`   // ranges come from sample rows
 	Assumed      bool    `json:"assumed"`      // nobody declared the input range
 	Margin       float64 `json:"margin"`       // times the largest value seen; 0 if not calibrated
+	Widening     float64 `json:"widening"`     // of the span of the inputs seen, added to both ends of their range
 }
 
 // ManifestFormat is the version of the encoding of a [Manifest].
@@ -135,7 +136,7 @@ func (m *Manifest) validate() error {
 	if err := m.Output.validate(m.Program.Output()); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	for _, x := range []float64{m.Ulp.PerParty, m.Ulp.Const, m.Margin} {
+	for _, x := range []float64{m.Ulp.PerParty, m.Ulp.Const, m.Margin, m.Widening} {
 		if !(x >= 0 && x < 1<<62/MaxParties/2) {
 			return fmt.Errorf("the bound or margin %v is not a finite, small, positive number", x)
 		}

@@ -199,3 +199,94 @@ func TestFeaturesOfDifferentSize(t *testing.T) {
 		}
 	}
 }
+
+// TestDeepNetwork compiles 24 layers, whose worst-case ranges and errors no
+// ring would hold, from sample rows.
+func TestDeepNetwork(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	b := newNet(13, 0, 4, 6, 6)
+	in := "x"
+	for i := range 12 {
+		p := fmt.Sprint(i)
+		b.floats("v"+p, []int64{4, 4, 3, 3}, randoms(rng, 144, 0.3)...).floats("w"+p, []int64{4, 4, 3, 3}, randoms(rng, 144, 0.1)...)
+		b.node("Conv", "a"+p, []string{in, "v" + p}, attrs{"pads": []int64{1, 1, 1, 1}}).node("Relu", "b"+p, []string{"a" + p}, nil)
+		b.node("Conv", "c"+p, []string{"b" + p, "w" + p}, attrs{"pads": []int64{1, 1, 1, 1}}).node("Add", "d"+p, []string{"c" + p, in}, nil)
+		in = "r" + p
+		b.node("Relu", in, []string{"d" + p}, nil)
+	}
+	g := b.node("Identity", "y", []string{in}, nil).load(t)
+	x := randoms(rng, 8*144, 1)
+	var rows [][]float32
+	for i := range 8 {
+		rows = append(rows, x[144*i:][:144])
+	}
+	m, err := Compile(g, Options{Calibration: rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range m.Manifest.Program.Layers() {
+		if l.Width > 48 || l.Kind == ReLU && l.Bits > 24 {
+			t.Errorf("%+v", l)
+		}
+	}
+	t.Logf("worst %d ulp, bound %d", checkPrivate(t, m, x, rng), m.Manifest.UlpBound(3))
+}
+
+func TestWidths(t *testing.T) {
+	for _, c := range []struct {
+		lo, hi float64
+		want   int
+	}{{0, 1, 2}, {-2, 1, 2}, {-2, 2, 3}, {-3, 0, 3}, {-128, 127, 8}, {-129, 0, 9}} {
+		if got := bits(c.lo, c.hi); got != c.want {
+			t.Errorf("bits(%v, %v) = %d, want %d", c.lo, c.hi, got, c.want)
+		}
+	}
+	for f := 1; f < 30; f++ {
+		for _, bound := range []float64{0, 1, 1000, 1 << 20, 1<<20 - MaxParties*math.Ldexp(1, f-1)} {
+			k := shiftBits(bound, f)
+			rule := func(k int) bool { return bound <= math.Ldexp(1, k-1)-MaxParties*math.Ldexp(1, f-1) }
+			if !rule(k) || k > f+2 && rule(k-1) {
+				t.Errorf("shiftBits(%v, %d) = %d", bound, f, k)
+			}
+		}
+	}
+}
+
+func TestTooWideIsRefused(t *testing.T) {
+	b := newNet(13, 0, 2).floats("c", nil, 1e9)
+	in := "x"
+	for _, name := range []string{"a", "b", "y"} {
+		b.node("Mul", "m"+name, []string{in, "c"}, nil).node("Relu", name, []string{"m" + name}, nil)
+		in = name
+	}
+	_, err := Compile(b.load(t), Options{})
+	if err == nil || !strings.Contains(err.Error(), `node "n_m`) || !strings.Contains(err.Error(), narrower) {
+		t.Errorf("error %v, want a refusal", err)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	g := exported().load(t)
+	nan, one, two := math.NaN(), 1.0, 2.0
+	for want, o := range map[string]Options{
+		"fraction bits are outside":  {FractionBits: 31},
+		"one end only":               {InputLo: &one},
+		"is not one or too large":    {InputLo: &two, InputHi: &one},
+		"2 to NaN is not one":        {InputLo: &two, InputHi: &nan},
+		"margin 0.5":                 {Margin: 0.5},
+		"row 0 has 1 values, not 6":  {Calibration: [][]float32{{1}}},
+		"row 0, column 3: NaN":       {Calibration: [][]float32{{0, 0, 0, float32(math.NaN()), 0, 0}}},
+		"outside the declared range": {Calibration: [][]float32{{0, 0, 0, 9, 0, 0}}, InputLo: &one, InputHi: &two},
+	} {
+		if _, err := Compile(g, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about %q", err, want)
+		}
+	}
+	m, err := Compile(g, Options{Calibration: [][]float32{{0, 0, 0, 2, 0, 0}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := m.Manifest; f.Input.Lo != -1 || f.Input.Hi != 3 || !f.Calibrated || f.Assumed || f.Margin != DefaultMargin || f.Widening != InputWidening {
+		t.Errorf("manifest %+v", f)
+	}
+}

@@ -28,41 +28,10 @@ func (o *operator) windows(shape, kernel []int) (ring.Conv, error) {
 		return ring.Conv{}, err
 	}
 	for a := range rank {
-		d := []int{kernel[a], stride[a], dilation[a]}
-		for _, v := range d {
-			if v < 1 || v > maxWindow {
-				return ring.Conv{}, fmt.Errorf("kernel, stride and dilation %v are not positive or too large", d)
-			}
+		w := window{n: shape[a+1], kernel: kernel[a], stride: stride[a], dilation: dilation[a], lo: pads[a], hi: pads[a+rank]}
+		if pads[a], pads[a+rank], err = w.pads(o.string("auto_pad", "NOTSET"), o.int("ceil_mode", 0) != 0); err != nil {
+			return ring.Conv{}, err
 		}
-		n, reach := shape[a+1], dilation[a]*(kernel[a]-1)+1
-		lo, hi := pads[a], pads[a+rank]
-		if lo < 0 || hi < 0 || lo > maxWindow || hi > maxWindow {
-			return ring.Conv{}, fmt.Errorf("pads %v are negative or too large", pads)
-		}
-		switch mode := o.string("auto_pad", "NOTSET"); mode {
-		case "NOTSET", "":
-		case "VALID":
-			lo, hi = 0, 0
-		case "SAME_UPPER", "SAME_LOWER":
-			all := max(((n+stride[a]-1)/stride[a]-1)*stride[a]+reach-n, 0)
-			lo, hi = all/2, all-all/2
-			if mode == "SAME_LOWER" {
-				lo, hi = hi, lo
-			}
-		default:
-			return ring.Conv{}, fmt.Errorf("auto_pad %q is unknown", mode)
-		}
-		if n+lo+hi < reach {
-			return ring.Conv{}, fmt.Errorf("a kernel of %d does not fit %d elements", reach, n+lo+hi)
-		}
-		if o.int("ceil_mode", 0) != 0 { // one more window, if it starts inside
-			out := (n+lo+hi-reach+stride[a]-1)/stride[a] + 1
-			if (out-1)*stride[a] >= n+lo {
-				out--
-			}
-			hi = max(hi, (out-1)*stride[a]+reach-n-lo)
-		}
-		pads[a], pads[a+rank] = lo, hi
 	}
 	c := ring.Conv{
 		H: 1, W: shape[rank], In: shape[0], KH: 1, KW: kernel[rank-1], Out: shape[0], StrideH: 1, StrideW: stride[rank-1],
@@ -72,6 +41,48 @@ func (o *operator) windows(shape, kernel []int) (ring.Conv, error) {
 		c.H, c.KH, c.StrideH, c.DilH, c.Top, c.Bottom = shape[1], kernel[0], stride[0], dilation[0], pads[0], pads[2]
 	}
 	return c, c.Validate()
+}
+
+// A window is the geometry along one axis, as attributes give it.
+type window struct{ n, kernel, stride, dilation, lo, hi int }
+
+// pads returns the padding that makes ⌊(n+lo+hi−reach)/stride⌋+1 windows what
+// auto_pad and ceil_mode ask for.
+func (w window) pads(auto string, ceil bool) (lo, hi int, err error) {
+	for _, v := range []int{w.kernel, w.stride, w.dilation} {
+		if v < 1 || v > maxWindow {
+			return 0, 0, fmt.Errorf("kernel %d, stride %d and dilation %d are not all between 1 and %d", w.kernel, w.stride, w.dilation, maxWindow)
+		}
+	}
+	n, reach := w.n, w.dilation*(w.kernel-1)+1
+	lo, hi = w.lo, w.hi
+	if lo < 0 || hi < 0 || lo > maxWindow || hi > maxWindow {
+		return 0, 0, fmt.Errorf("pads %d and %d are negative or too large", lo, hi)
+	}
+	switch auto {
+	case "NOTSET", "":
+	case "VALID":
+		lo, hi = 0, 0
+	case "SAME_UPPER", "SAME_LOWER":
+		all := max(((n+w.stride-1)/w.stride-1)*w.stride+reach-n, 0)
+		lo, hi = all/2, all-all/2
+		if auto == "SAME_LOWER" {
+			lo, hi = hi, lo
+		}
+	default:
+		return 0, 0, fmt.Errorf("auto_pad %q is unknown", auto)
+	}
+	if n+lo+hi < reach {
+		return 0, 0, fmt.Errorf("a kernel of %d does not fit %d elements", reach, n+lo+hi)
+	}
+	if ceil { // one more window, if it starts inside
+		out := (n+lo+hi-reach+w.stride-1)/w.stride + 1
+		if (out-1)*w.stride >= n+lo {
+			out--
+		}
+		hi = max(hi, (out-1)*w.stride+reach-n-lo)
+	}
+	return lo, hi, nil
 }
 
 // maxWindow bounds kernels, strides, dilations and pads.

@@ -66,7 +66,7 @@ func (o *operator) cast() error {
 		return err
 	}
 	to := onnx.TensorProto_DataType(o.int("to", 0))
-	float := floating(&onnx.TypeProto{Value: &onnx.TypeProto_TensorType{TensorType: &onnx.TypeProto_Tensor{ElemType: (*int32)(&to)}}})
+	float := floatKind(to)
 	switch {
 	case t != nil && (float || t.label):
 		return o.set(t)

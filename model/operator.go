@@ -93,7 +93,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	if f == nil || d != "" && d != "ai.onnx" && n.GetOpType() != "ZipMap" {
 		hint := hints[n.GetOpType()]
 		if hint == "" {
-			hint = "rewrite it with the operators in docs/operators.md"
+			hint = "rewrite it with Gemm, Conv, pooling, Relu and arithmetic with constants"
 		}
 		return o.wrap(fmt.Errorf("the operator is not supported; %s", hint))
 	}

@@ -105,7 +105,9 @@ func TestRefusals(t *testing.T) {
 	two.m.Graph.Input = append(two.m.Graph.Input, info("z", []int64{0, 4}))
 	integers := newNet(13, 0, 4)
 	integers.m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_INT64))
-	add := func(b *netBuilder, with string) []byte { return b.node("Add", "y", []string{"x", with}, nil).bytes("y") }
+	add := func(b *netBuilder, with string) []byte {
+		return b.node("Add", "y", []string{"x", with}, nil).bytes("y")
+	}
 	for want, file := range map[string][]byte{
 		"not an ONNX model":                   []byte("PK\x03\x04 a zip"),
 		"opset 22 is not supported":           relu(newNet(22, 0, 4)),

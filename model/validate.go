@@ -18,7 +18,8 @@ const (
 // shapes fit.
 func (p *Program) Validate() error {
 	if len(p.Values) == 0 || len(p.Values) > maxOps || len(p.Ops) != len(p.Values)-1 {
-		return fmt.Errorf("program: %d values and %d operations; each operation defines the next of at most %d values", len(p.Values), len(p.Ops), maxOps)
+		return fmt.Errorf("program: %d values (at most %d) and %d operations; each operation defines the next value",
+			len(p.Values), maxOps, len(p.Ops))
 	}
 	if len(p.Params) > 2*maxOps {
 		return fmt.Errorf("program: %d parameters are too many", len(p.Params))

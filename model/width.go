@@ -69,7 +69,7 @@ func (b *builder) widths() ([]int, error) {
 		}
 		for i, w := range need {
 			if w > 64 {
-				return nil, fmt.Errorf("node %q: values of %d bits do not fit a ring of 64; use fewer fraction bits, give calibration rows, or scale the model", b.values[i].op.Name, w)
+				return nil, fmt.Errorf("node %q: values of %d bits do not fit a ring of 64; %s", b.values[i].op.Name, w, narrower)
 			}
 			if v := &b.values[i].op; v.Kind == ReLU || v.Kind == Lift {
 				v.Bits = own[i]

@@ -1,0 +1,259 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// sumOrDifference lowers Add and Sub, of two tensors or with a constant.
+func (o *operator) sumOrDifference() error {
+	minus := o.n.GetOpType() == "Sub"
+	x, y := o.consts[o.input(0)], o.consts[o.input(1)]
+	if x != nil && y != nil {
+		return o.arithmetic(x, y)
+	}
+	if x == nil && y == nil {
+		return o.addSecrets(minus)
+	}
+	at, sign := 0, 1.0
+	if x != nil {
+		at = 1
+	}
+	t, c, err := o.withConstant(at, 1-at)
+	if err != nil {
+		return err
+	}
+	if minus && at == 1 { // c − t
+		if t, err = o.elementwise(scaleNode, t, repeat(-1, len(c))); err != nil {
+			return err
+		}
+	} else if minus {
+		sign = -1
+	}
+	for i := range c {
+		c[i] *= sign
+	}
+	if t, err = o.elementwise(offsetNode, t, c); err != nil {
+		return err
+	}
+	return o.set(t)
+}
+
+// product lowers Mul and Div by a constant.
+func (o *operator) product() error {
+	div := o.n.GetOpType() == "Div"
+	x, y := o.consts[o.input(0)], o.consts[o.input(1)]
+	if x != nil && y != nil {
+		return o.arithmetic(x, y)
+	}
+	if x == nil && y == nil || div && x != nil {
+		return errors.New("a product or quotient of two secret values is not supported; only one by a constant is")
+	}
+	at := 0
+	if x != nil {
+		at = 1
+	}
+	t, c, err := o.withConstant(at, 1-at)
+	if err != nil {
+		return err
+	}
+	for i := range c {
+		if div {
+			c[i] = 1 / c[i]
+		}
+	}
+	if t, err = o.elementwise(scaleNode, t, c); err != nil {
+		return err
+	}
+	return o.set(t)
+}
+
+func (o *operator) negate() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	if t, err = o.elementwise(scaleNode, t, repeat(-1, size(t.shape))); err != nil {
+		return err
+	}
+	return o.set(t)
+}
+
+func repeat(v float64, n int) []float64 {
+	z := make([]float64, n)
+	for i := range z {
+		z[i] = v
+	}
+	return z
+}
+
+// withConstant returns secret operand s and constant operand k, broadcast to
+// each other.
+func (o *operator) withConstant(s, k int) (*tensor, []float64, error) {
+	t, err := o.secret(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, f, err := o.numbers(k)
+	if err != nil {
+		return nil, nil, err
+	}
+	row := c.shape
+	if len(row) > len(t.shape) {
+		for _, d := range row[:len(row)-len(t.shape)] {
+			if d != 1 {
+				return nil, nil, fmt.Errorf("the constant of shape %v differs from row to row; make axis 0 of it 1", c.shape)
+			}
+		}
+		if len(row) > len(t.shape)+1 {
+			return nil, nil, fmt.Errorf("the constant of shape %v would put an axis before the batch; reshape it", c.shape)
+		}
+		row = row[len(row)-len(t.shape):]
+	}
+	shape, it, ic, err := o.broadcast(t.shape, row)
+	if err != nil {
+		return nil, nil, err
+	}
+	z := make([]float64, len(ic))
+	for i, j := range ic {
+		z[i] = f[j]
+	}
+	return o.view(t, shape, it), z, nil
+}
+
+// elementwise adds a scale or offset by c.
+func (o *operator) elementwise(kind nodeKind, t *tensor, c []float64) (*tensor, error) {
+	for _, v := range c {
+		if math.IsNaN(v) || math.Abs(v) > maxMagnitude {
+			return nil, fmt.Errorf("the constant %v is too large; scale the model", v)
+		}
+	}
+	n := len(c)
+	if err := o.spend(2 * n); err != nil {
+		return nil, err
+	}
+	z := &tensor{shape: t.shape}
+	if !o.bijective(t) {
+		t = &tensor{shape: t.shape, val: o.materialise(t)}
+	}
+	if t.view != nil {
+		moved := make([]float64, n)
+		for i, j := range t.view {
+			moved[j] = c[i]
+		}
+		c, z.view = moved, t.view
+	}
+	z.val = o.g.add(node{kind: kind, name: o.name, in: []int{t.val}, len: n, c: c})
+	return z, nil
+}
+
+// maxMagnitude bounds weights: beyond it fixed point cannot follow.
+const maxMagnitude = 1 << 40
+
+func (o *operator) addSecrets(minus bool) error {
+	x, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	y, err := o.secret(1)
+	if err != nil {
+		return err
+	}
+	if len(x.shape) != len(y.shape) {
+		return fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
+	}
+	shape, ix, iy, err := o.broadcast(x.shape, y.shape)
+	if err != nil {
+		return err
+	}
+	x, y = o.view(x, shape, ix), o.view(y, shape, iy)
+	n := size(shape)
+	if !o.bijective(x) {
+		x = &tensor{shape: shape, val: o.materialise(x)}
+	}
+	order := make([]int32, n) // of the elements of y, as the node of x has them
+	for i := range order {
+		order[x.at(i)] = int32(i)
+	}
+	z := &tensor{shape: shape, view: x.view}
+	z.val = o.g.add(node{kind: addNode, name: o.name, in: []int{x.val, o.arrange(y, order)}, len: n, negate: minus})
+	return o.set(z)
+}
+
+func (o *operator) batchNorm() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	if o.int("training_mode", 0) != 0 || o.opset < 14 && len(o.n.Output) > 1 {
+		return errors.New("it is in training mode; export the model for inference (model.eval())")
+	}
+	if len(t.shape) == 0 {
+		return errors.New("rows without channels")
+	}
+	var p [4][]float64 // scale, offset, mean, variance
+	for i := range p {
+		if _, p[i], err = o.numbers(i + 1); err != nil {
+			return err
+		}
+		if len(p[i]) != t.shape[0] {
+			return fmt.Errorf("%d parameters for %d channels", len(p[i]), t.shape[0])
+		}
+	}
+	n := size(t.shape)
+	scale, offset := make([]float64, n), make([]float64, n)
+	for i := range n {
+		c := i / (n / t.shape[0])
+		scale[i] = p[0][c] / math.Sqrt(p[3][c]+o.float("epsilon", 1e-5))
+		offset[i] = p[1][c] - p[2][c]*scale[i]
+	}
+	if t, err = o.elementwise(scaleNode, t, scale); err != nil {
+		return err
+	}
+	if t, err = o.elementwise(offsetNode, t, offset); err != nil {
+		return err
+	}
+	o.unused(1)
+	return o.set(t)
+}
+
+func (o *operator) relu() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	n := o.g.nodes[t.val].len
+	if n > size(t.shape) {
+		t = &tensor{shape: t.shape, val: o.materialise(t)}
+		n = size(t.shape)
+	}
+	o.budget -= n
+	z := o.g.add(node{kind: reluNode, name: o.name, in: []int{t.val}, len: n})
+	return o.set(&tensor{shape: t.shape, val: z, view: t.view})
+}
+
+func (o *operator) clip() error {
+	lo, hi := o.float("min", math.Inf(-1)), o.float("max", math.Inf(1))
+	for i, v := range []*float64{&lo, &hi} {
+		if o.input(i+1) == "" {
+			continue
+		}
+		_, f, err := o.numbers(i + 1)
+		if err != nil {
+			return err
+		}
+		if len(f) != 1 {
+			return errors.New("a limit is not one number")
+		}
+		*v = f[0]
+	}
+	const infinite = 1e30 // PyTorch writes the largest float32 for no limit
+	switch {
+	case lo == 0 && hi > infinite:
+		return o.relu()
+	case lo < -infinite && hi > infinite:
+		return o.identity()
+	}
+	return fmt.Errorf("limits %v and %v are not supported; only Clip(0, infinity) is, as Relu", lo, hi)
+}

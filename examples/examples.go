@@ -10,7 +10,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sbinet/npyio"
+	"codeberg.org/sbinet/npyio"
 )
 
 //go:embed */model.onnx */inputs.npy */outputs.npy */labels.npy

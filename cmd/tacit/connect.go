@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/tacit-mpc/tacit/client"
+	"github.com/tacit-mpc/tacit/configs"
+	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/transport/p2p"
+)
+
+// dial returns a client of the cluster that a file describes.
+func dial(ctx context.Context, file string) (*client.Client, error) {
+	cluster, err := configs.LoadCluster(file)
+	if err != nil {
+		return nil, err
+	}
+	id, err := p2p.LoadIdentity(cluster.IdentityFile)
+	if err != nil {
+		return nil, err
+	}
+	return client.Dial(ctx, *cluster, id)
+}
+
+// hintFor returns what may be done about an error, or nothing.
+func hintFor(err error) string {
+	if e, ok := errors.AsType[*usageError](err); ok {
+		return e.hint
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Hint
+	}
+	return ""
+}
+
+// compile loads an ONNX file and compiles it.
+func compile(file string, o model.Options) (*model.Model, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	g, err := model.Load(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	m, err := model.Compile(g, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}

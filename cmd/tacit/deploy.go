@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tacit-mpc/tacit/model"
+)
+
+// rangeFlags are the flags that say which inputs a model is compiled for.
+type rangeFlags struct {
+	bits      int
+	lo, hi    float64
+	calibrate string
+}
+
+func (f *rangeFlags) add(c *cobra.Command) {
+	c.Flags().IntVar(&f.bits, "fraction-bits", 0, "fraction bits of activations (default: chosen by the compiler)")
+	c.Flags().Float64Var(&f.lo, "lo", 0, "smallest input; with --hi")
+	c.Flags().Float64Var(&f.hi, "hi", 0, "largest input; with --lo")
+	c.MarkFlagsRequiredTogether("lo", "hi")
+}
+
+// options returns the compiler's options for sample rows, which may be none.
+func (f *rangeFlags) options(c *cobra.Command, rows [][]float32) model.Options {
+	o := model.Options{FractionBits: f.bits, Calibration: rows}
+	if c.Flags().Changed("lo") {
+		o.InputLo, o.InputHi = &f.lo, &f.hi
+	}
+	return o
+}
+
+func deployCommand() *cobra.Command {
+	var cluster, name string
+	var asJSON bool
+	var ranges rangeFlags
+	c := &cobra.Command{
+		Use:   "deploy MODEL.onnx --cluster FILE --name NAME",
+		Short: "Share a model's weights among the parties",
+		Long: `Compile an ONNX file and deal shares of its weights to the parties. No party
+learns a weight. Architecture, shapes and number formats become known to all
+parties and to the model's users.
+
+The range of inputs is fixed here: --lo and --hi, or sample inputs with
+--calibrate, which also make the numbers narrower and so the predictions faster.
+Without either, inputs from -8 to 8 are assumed. Inputs outside are refused when
+someone asks for a prediction.`,
+		Example: "  tacit deploy model.onnx --cluster cluster.yaml --name tumour --calibrate samples.npy",
+		Args:    usage(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			var samples [][]float32
+			if ranges.calibrate != "" {
+				var err error
+				if samples, err = readRows(ranges.calibrate); err != nil {
+					return err
+				}
+			}
+			m, err := compile(args[0], ranges.options(c, samples))
+			if err != nil {
+				return err
+			}
+			cl, err := dial(c.Context(), cluster)
+			if err != nil {
+				return err
+			}
+			defer cl.Close()
+			if m.Manifest.Assumed {
+				fmt.Fprintf(os.Stderr, "no input range given: %g to %g is assumed, and others are refused; see --lo, --hi, --calibrate\n",
+					m.Manifest.Input.Lo, m.Manifest.Input.Hi)
+			}
+			d, err := cl.Deploy(c.Context(), name, m)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{
+					"model": name, "version": d.Version, "number": d.Number, "manifest": d.Manifest,
+					"ulp_bound": m.Manifest.UlpBound(cl.Parties()), "fraction_bits": m.Manifest.Output.Frac,
+				})
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: version %d (%s) is served by %d parties\n", name, d.Number, d.Version.Short(), cl.Parties())
+			return err
+		},
+	}
+	c.Flags().StringVarP(&cluster, "cluster", "c", "cluster.yaml", "the cluster, as `tacit cluster init` wrote it for this client")
+	c.Flags().StringVarP(&name, "name", "n", "", "name under which the model is served; one that the deployment lists")
+	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv or .json: ranges follow from them, with a margin")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	ranges.add(c)
+	if err := c.MarkFlagRequired("name"); err != nil {
+		panic(err)
+	}
+	return c
+}

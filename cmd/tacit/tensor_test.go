@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWriteAndReadNPY(t *testing.T) {
+	for _, shape := range [][]int{{}, {3}, {2, 3}, {1, 2, 2}} {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		var rows [][]float32
+		for i := range 4 {
+			row := make([]float32, n)
+			for j := range row {
+				row[j] = float32(i) - float32(j)/4
+			}
+			rows = append(rows, row)
+		}
+		path := filepath.Join(t.TempDir(), "y.npy")
+		if err := writeNPY(path, rows, shape); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readRows(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, rows) {
+			t.Errorf("shape %v: read %v, wrote %v", shape, got, rows)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(b[:128], []byte("<f4")) {
+			t.Errorf("the header is %q", b[:128])
+		}
+	}
+}
+
+func TestReadText(t *testing.T) {
+	want := [][]float32{{1, 2.5}, {-3, 4}}
+	for name, text := range map[string]string{
+		"x.csv":    "a,b\n1,2.5\n-3, 4\n",
+		"bare.csv": "1,2.5\n-3,4\n",
+		"x.json":   "[[1, [2.5]], [-3, 4]]",
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readRows(path)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty.csv":  "a,b\n",
+		"words.csv":  "a,b\n1,x\n",
+		"ragged.csv": "1,2\n3\n",
+		"word.json":  `[["a"]]`,
+		"x.npy":      "\x93NUMPY",
+		"y.npy":      "no",
+		"x.txt":      "1",
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := readRows(path); err == nil {
+			t.Errorf("%s was read as %v", name, rows)
+		} else if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: the error does not name the file: %v", name, err)
+		}
+	}
+}
+
+func FuzzReadNPY(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "y.npy")
+	if err := writeNPY(path, [][]float32{{1, 2}, {3, 4}}, []int{2}); err != nil {
+		f.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		rows, err := readNPY(bytes.NewReader(b))
+		if err == nil && len(slices.Concat(rows...)) == 0 {
+			t.Error("an empty array was accepted")
+		}
+	})
+}

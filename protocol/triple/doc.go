@@ -64,7 +64,8 @@
 //
 // Masks, flooding, errors and secrets come from AES in counter mode under a
 // seed from the caller's randomness, a stream for every block; never from the
-// common seed.
+// common seed. Neither the samplers nor lattigo's reductions take constant time;
+// the adversary does not measure the time of another party's computation.
 //
 // # Correctness:
 //

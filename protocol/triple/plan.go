@@ -21,9 +21,8 @@ const (
 // of polynomials are for each prime, unless they say otherwise.
 const (
 	nsTransform = 83_000     // of N points
-	nsEncode    = 4_000      // spreading a short transform over N points
 	nsGather    = 2          // a coefficient of A, for all primes
-	nsProduct   = 8_300      // a product added to a sum
+	nsProduct   = 4_500      // a product added to a sum
 	nsCommon    = 270_000    // finishing c1
 	nsReply     = 120_000    // finishing c0
 	nsUseful    = 14         // a coefficient of c0
@@ -55,7 +54,7 @@ func (s shape) cost(l Layer, n, batch int) int64 {
 	weights := int64(s.weightBlocks())
 	useful := int64(batch) * int64(l.Conv.OutLen())
 
-	t := encodes * (primes*(nsEncode+nsTransform/int64(s.spread)) + nsGather*degree/int64(s.spread))
+	t := encodes * (primes*nsTransform/int64(s.spread) + nsGather*degree/int64(s.spread))
 	t += products * primes * nsProduct
 	t += replies * (primes*(nsCommon+peers*nsReply) + peers*nsDecrypt)
 	t += useful * peers * primes * nsUseful

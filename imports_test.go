@@ -26,7 +26,7 @@ var layers = []struct {
 	{"protocol/linear", "internal/ring protocol/share transport"},
 	{"protocol/ot", "internal/ring internal/prg transport"},
 	{"protocol/triple", "internal/ring internal/prg transport"},
-	{"protocol/garble", "circuits internal/prg protocol/ot transport"},
+	{"protocol/garble", "circuits internal/ring internal/prg protocol/ot transport"},
 	{"protocol/compare", "circuits internal/ring internal/prg protocol/share protocol/ot protocol/garble transport"},
 	{"protocol/prep", "internal/ring internal/prg model protocol/share protocol/linear protocol/ot protocol/triple protocol/garble protocol/compare transport"},
 	{"protocol/infer", "internal/ring model protocol/share protocol/linear protocol/compare protocol/prep transport"},

@@ -10,7 +10,6 @@ import (
 
 	"github.com/tacit-mpc/tacit/client"
 	"github.com/tacit-mpc/tacit/configs"
-	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/model"
 )
 
@@ -134,12 +133,7 @@ func (t *trial) compare(out *outcome, predictions []*client.Prediction) error {
 	row := 0
 	for _, p := range predictions {
 		for got := range slices.Chunk(p.Raw, n) {
-			worst := int64(0)
-			for i, y := range got {
-				d := ring.Signed(y-want[row*n+i], m.Output.Width)
-				worst = max(worst, d, -d)
-			}
-			out.ulps = append(out.ulps, worst)
+			out.ulps = append(out.ulps, m.Difference(got, want[row*n:]))
 			row++
 		}
 	}

@@ -47,7 +47,8 @@ func classOf(id protocol.ID) (Class, bool) {
 // one stream.
 //
 // A frozen peer is noticed after interval and timeout, together below
-// liveness. Bulk waits longer, as its pings queue behind megabytes in the
+// liveness. The timeout, which also limits a write to the socket, is the longer
+// one, so that a machine out of breath is not taken for a dead one. Bulk waits longer, as its pings queue behind megabytes in the
 // buffers of a slow line.
 func (c Class) muxer(o Options) upgrader.StreamMuxer {
 	liveness := o.Liveness
@@ -61,8 +62,8 @@ func (c Class) muxer(o Options) upgrader.StreamMuxer {
 	default:
 		y.InitialStreamWindowSize, y.MaxStreamWindowSize = 16<<20, 16<<20
 	}
-	y.KeepAliveInterval = liveness * 3 / 10
-	y.ConnectionWriteTimeout = liveness * 6 / 10
+	y.KeepAliveInterval = liveness / 5
+	y.ConnectionWriteTimeout = liveness * 3 / 4
 	y.MeasureRTTInterval = 30 * time.Second
 	y.MaxIncomingStreams = uint32(2 * o.MaxStreams) // with room to say that it is too many
 	return upgrader.StreamMuxer{ID: c.protocol(), Muxer: &y}

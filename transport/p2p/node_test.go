@@ -27,8 +27,12 @@ func newNode(t testing.TB, allow func(PeerID) bool, addrs ...string) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return start(t, id, Options{Allow: allow}, addrs...)
+	return start(t, id, Options{Allow: allow, Liveness: patient}, addrs...)
 }
+
+// patient is a liveness that does not fail a test on a machine that is busy
+// with others.
+const patient = 10 * time.Minute
 
 func start(t testing.TB, id Identity, o Options, addrs ...string) *Node {
 	t.Helper()
@@ -130,7 +134,7 @@ func TestAnotherIdentityAtTheAddressIsAnError(t *testing.T) {
 
 func TestAPeerCannotOpenStreamsWithoutLimit(t *testing.T) {
 	id, _ := NewIdentity(rand.Reader)
-	a, b := newNode(t, everybody), start(t, id, Options{Allow: everybody, MaxStreams: 3}, loopback)
+	a, b := newNode(t, everybody), start(t, id, Options{Allow: everybody, MaxStreams: 3, Liveness: patient}, loopback)
 	var streams []Stream
 	for range 3 {
 		streams = append(streams, open(t, a, b, Control, ""))
@@ -209,7 +213,7 @@ func TestAnInterruptedWriteDoesNotLookLikeTheEnd(t *testing.T) {
 
 func TestARestartedPeerIsReachedAtOnce(t *testing.T) {
 	id, _ := NewIdentity(rand.Reader)
-	a, b := newNode(t, everybody), start(t, id, Options{Allow: everybody}, loopback)
+	a, b := newNode(t, everybody), start(t, id, Options{Allow: everybody, Liveness: patient}, loopback)
 	addr := b.Addrs()
 	open(t, a, b, Online, "")
 	for range 3 {
@@ -217,7 +221,7 @@ func TestARestartedPeerIsReachedAtOnce(t *testing.T) {
 		if _, err := a.Open(t.Context(), b.PeerID(), addr, Online, nil); err == nil {
 			t.Fatal("opened a stream to a peer that is down")
 		}
-		b = start(t, id, Options{Allow: everybody}, addr...)
+		b = start(t, id, Options{Allow: everybody, Liveness: patient}, addr...)
 		if _, err := a.Open(t.Context(), b.PeerID(), addr, Online, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -288,7 +292,7 @@ func TestADeadOrFrozenPeerIsNoticed(t *testing.T) {
 		peer, addr, _ := strings.Cut(strings.TrimSpace(line), " ")
 
 		id, _ := NewIdentity(rand.Reader)
-		a := start(t, id, Options{Liveness: time.Second}, loopback)
+		a := start(t, id, Options{Liveness: 2 * time.Second})
 		s, err := a.Open(t.Context(), PeerID(peer), []string{addr}, Online, nil)
 		if err != nil {
 			t.Fatal(err)

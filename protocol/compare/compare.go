@@ -123,7 +123,7 @@ func (c Class) productWidths() []int {
 func (c Class) part(n, p int) (lo, hi int) { return p * c.N / n, (p + 1) * c.N / n }
 
 const (
-	blockLen   = 1 << 10 // elements garbled under one hash key, at most
+	maxBlock   = 1 << 10 // elements garbled under one hash key, at most
 	hashBudget = 1 << 20 // hashes under one key, at most, as far as n allows
 	chunkLen   = 1 << 14 // elements in memory at once while generating
 )
@@ -131,7 +131,7 @@ const (
 // blockLen returns how many elements are garbled under one hash key: a gate
 // has 4 hashes for every garbler and owner.
 func (c Class) blockLen(n int) int {
-	size := blockLen
+	size := maxBlock
 	for size > 1 && c.garbled() && size*4*(c.In-1)*(n-1)*(n-1) > hashBudget {
 		size /= 2
 	}

@@ -15,7 +15,7 @@ const (
 	viewParties = 3
 	viewBits    = 5
 	viewOut     = 7
-	viewLen     = blockLen
+	viewLen     = maxBlock
 	viewBatch   = 4
 )
 

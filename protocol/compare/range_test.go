@@ -28,11 +28,14 @@ func ends(kind Kind, m int) (lo, hi int64) {
 	return -half, half - 1
 }
 
-func TestWideInputsAreExact(t *testing.T) {
+var wide = [][2]int{{20, 32}, {20, 12}, {64, 64}, {7, 20}, {16, 16}, {22, 22}, {31, 40}, {33, 64}, {63, 64}, {64, 20}}
+
+// wideTrials returns trials of the given number of elements and widths.
+func wideTrials(elements int, widths [][2]int) []trial {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var trials []trial
 	add := func(kind Kind, in, out int) {
-		c := Class{Kind: kind, In: in, Out: out, N: 61, Layer: len(trials)}
+		c := Class{Kind: kind, In: in, Out: out, N: elements, Layer: len(trials)}
 		tr := trial{class: c, batch: 2}
 		lo, hi := ends(kind, in)
 		for i := range 2 * c.N {
@@ -59,12 +62,17 @@ func TestWideInputsAreExact(t *testing.T) {
 		}
 		trials = append(trials, tr)
 	}
-	for _, w := range [][2]int{{7, 20}, {16, 16}, {20, 32}, {22, 22}, {20, 12}, {31, 40}, {33, 64}, {63, 64}, {64, 64}, {64, 20}} {
+	for _, w := range widths {
 		add(KindReLU, w[0], w[1])
 		add(KindLift, w[0], w[1])
 		add(KindMax, w[0], w[0])
 	}
+	return trials
+}
+
+func TestWideInputsAreExact(t *testing.T) {
 	for _, n := range []int{2, 3, 4, 5, 7} {
+		trials := wideTrials(300/(n*n), wide[:min(len(wide), 17-2*n)])
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				return check(m, s, rng, trials, 1000)

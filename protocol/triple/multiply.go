@@ -82,9 +82,13 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	return z, nil
 }
 
-// check refuses inputs of the wrong shape.
+// check refuses inputs of the wrong shape, and batches that are out of
+// question before anything is allocated for them.
 func (c *Context) check(a [][]uint64, batch int) error {
 	if err := validate(c.layers, batch); err != nil {
+		return err
+	}
+	if err := checkLength(c.commonLength(batch)); err != nil {
 		return err
 	}
 	if len(a) != len(c.masks) {
@@ -131,6 +135,14 @@ type block struct{ nb, at, end int } // column block; where in the message
 
 // together is the most blocks of a job: 16 sums of up to 256 KB each.
 func (p *plan) together() int { return max(1, 16/p.n) }
+
+// commonLength is the length of the common parts of the replies for a batch.
+func (p *plan) commonLength(batch int) (sum int64) {
+	for l, s := range p.shapes {
+		sum += int64(s.blocks(batch)) * int64(numbersLen(degree, p.layers[l].Width, extra1))
+	}
+	return sum
+}
 
 // jobs lists the work for a batch, in the order of the replies in the message,
 // and returns the length of the message.

@@ -290,6 +290,7 @@ func TestWrongInputs(t *testing.T) {
 			{nil, 1, "0 inputs for 1 layers"},
 			{[][]uint64{make([]uint64, 149)}, 1, "layer 0: 149 elements, want 150"},
 			{[][]uint64{nil}, -1, "batch of -1"},
+			{[][]uint64{nil}, 1 << 22, "longer than"},
 		} {
 			if _, err := c.Multiply(m, rng(t, 0), test.a, test.batch); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%d inputs, batch %d: error %v", len(test.a), test.batch, err)

@@ -41,6 +41,15 @@ func (g *Graph) pair(p, n *node) bool {
 		p.kind == scaleNode && n.kind == gatherNode:
 		swap(p, n)
 		return true
+	case p.kind == gatherNode && n.kind == gatherNode:
+		index := make([]int32, n.len)
+		for i, j := range n.index {
+			if index[i] = j; j >= 0 {
+				index[i] = p.index[j]
+			}
+		}
+		n.index, n.in = index, p.in
+		return true
 	case p.kind == offsetNode && n.kind == scaleNode: // s·(x+c) = s·x + s·c
 		c := make([]float64, len(p.c))
 		for i := range c {

@@ -33,7 +33,7 @@ type dim struct {
 }
 
 // A tensor is secret: computed from the input. Element i, in the order of the
-// ONNX tensor without its batch axis, is element view[i] of node val.
+// ONNX tensor without its batch axis, is element view[i] of node val, or zero if that is −1.
 type tensor struct {
 	shape []int
 	val   int

@@ -35,6 +35,7 @@ var operators = map[string]func(*operator) error{
 	"GlobalAveragePool":  (*operator).globalPool,
 	"ReduceMean":         (*operator).reduce,
 	"ReduceSum":          (*operator).reduce,
+	"Pad":                (*operator).pad,
 	"Flatten":            (*operator).flatten,
 	"Reshape":            (*operator).reshape,
 	"Squeeze":            (*operator).squeeze,
@@ -59,7 +60,7 @@ var operators = map[string]func(*operator) error{
 // since is the first opset in which an operator means what is implemented
 // here, where that is not opset 1.
 var since = map[string]int{
-	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6,
+	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
 }
 
 // hints say what to do instead of operators that people meet often.
@@ -67,7 +68,7 @@ var hints = map[string]string{
 	"LeakyRelu": "use Relu", "Elu": "use Relu", "Selu": "use Relu", "PRelu": "use Relu", "Gelu": "use Relu",
 	"HardSwish": "use Relu", "HardSigmoid": "use Relu", "Tanh": "use Relu", "Erf": "use Relu in place of GELU",
 	"ConvTranspose": "use Conv", "LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
-	"Pad": "use the pads of Conv or of a pooling layer", "Concat": "concatenate before the model",
+	"Concat":                 "concatenate before the model",
 	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
 	"LinearClassifier": "export the model as Gemm", "LinearRegressor": "export the model as Gemm",
 	"Scaler": "scale with Sub and Div by constants", "LayerNormalization": "use BatchNormalization",
@@ -302,7 +303,8 @@ func (l *loader) arrange(t *tensor, order []int32) int {
 	return l.g.add(node{kind: gatherNode, name: l.g.nodes[t.val].name, in: []int{t.val}, len: n, index: index})
 }
 
-// view returns the tensor of the elements of t that index names.
+// view returns the tensor of the elements of t that index names; −1 is a zero,
+// not after steps at the client.
 func (l *loader) view(t *tensor, shape []int, index []int32) *tensor {
 	z := &tensor{shape: shape, val: t.val, post: t.post, base: t.base, label: t.label}
 	same := len(index) == size(t.shape)
@@ -318,7 +320,10 @@ func (l *loader) view(t *tensor, shape []int, index []int32) *tensor {
 	default:
 		z.view = make([]int32, len(index))
 		for i, j := range index {
-			z.view[i] = t.at(int(j))
+			z.view[i] = -1
+			if j >= 0 {
+				z.view[i] = t.at(int(j))
+			}
 		}
 	}
 	return z

@@ -76,6 +76,10 @@ func TestOpsets(t *testing.T) {
 		{"1-D convolution", 13, []int64{0, 1, 4}, func(b *netBuilder) {
 			b.floats("w", []int64{1, 1, 3}, 1, 0, -1).node("Conv", "y", []string{"x", "w"}, attrs{"auto_pad": "SAME_UPPER"})
 		}, []float32{2, -2, 2, 3}, 2},
+		{"pad 9", 9, []int64{0, 1, 4}, one("Pad", []string{"x"}, attrs{"pads": []int64{0, 0, 1, 0, 0, -2}}), []float32{0, 1, -2}, 2},
+		{"pad 18", 18, []int64{0, 2, 2}, func(b *netBuilder) {
+			b.ints("p", []int64{2}, 1, 0).floats("v", nil, 0).ints("a", []int64{1}, -1).node("Pad", "y", []string{"x", "p", "v", "a"}, nil)
+		}, []float32{0, 1, -2, 0, 3, -4}, 2},
 		{"constant node", 13, []int64{0, 4}, func(b *netBuilder) {
 			v := &onnx.TensorProto{DataType: proto.Int32(int32(onnx.TensorProto_FLOAT16)), RawData: []byte{0x00, 0x40}}
 			b.node("Constant", "c", nil, attrs{"value": v}).node("Mul", "y", []string{"c", "x"}, nil)

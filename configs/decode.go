@@ -62,7 +62,7 @@ func decode(file string, b []byte, v any) (*checker, error) {
 var (
 	syntax    = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 	unknown   = regexp.MustCompile(`^line (\d+): field (.*) not found in type configs\.(\w+)$`)
-	wrongType = regexp.MustCompile("(?s)^line (\\d+): cannot unmarshal !!\\w+ (.*)into (\\S+)$")
+	wrongType = regexp.MustCompile(`(?s)^line (\d+): cannot unmarshal !!\w+ (.*)into (\S+)$`)
 	otherLine = regexp.MustCompile(`(?s)^line (\d+): (.*)$`)
 )
 

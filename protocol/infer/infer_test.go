@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tacit-mpc/tacit/examples"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/model"
@@ -84,19 +85,6 @@ func small(rng *rand.Rand, n, bound, k int) []uint64 {
 	return v
 }
 
-// payload leaves out what plans do not have: the number of messages.
-func payload(s transport.Stats) transport.Stats {
-	s.MessagesSent, s.MessagesReceived = 0, 0
-	return s
-}
-
-func payloads(steps []transport.Stats) []transport.Stats {
-	for i, s := range steps {
-		steps[i] = payload(s)
-	}
-	return steps
-}
-
 // deal shares the parameters of m among n parties.
 func deal(t *testing.T, m *model.Model, n int) []*infer.Weights {
 	t.Helper()
@@ -171,15 +159,19 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ..
 				out[i] = append(out[i], x)
 			}
 		}
-		if got := payload(otMesh.Stats()); got != plan.OT {
+		if got := otMesh.Stats(); got != plan.OT {
 			t.Errorf("party %d, oblivious transfer:\n got %v\nplan %v", i, got, plan.OT)
 		}
-		if got := payload(heMesh.Stats()); got != plan.HE {
+		if got := heMesh.Stats(); got != plan.HE {
 			t.Errorf("party %d, homomorphic encryption:\n got %v\nplan %v", i, got, plan.HE)
 		}
 		if got := p.Counts(); got != plan.Counts {
 			t.Errorf("party %d: ran %+v, planned %+v", i, got, plan.Counts)
 		}
+		if got := p.Ciphertexts(); got != plan.Ciphertexts {
+			t.Errorf("party %d: made %d ciphertexts, planned %d", i, got, plan.Ciphertexts)
+		}
+		p.Close()
 		return nil
 	})
 	return out
@@ -200,7 +192,7 @@ func predict(t *testing.T, m *model.Model, weights []*infer.Weights, mats [][]*p
 		if outs[i], err = infer.Run(mesh, program, weights[i], mats[i], xs[i]); err != nil {
 			return err
 		}
-		if got, want := payloads(mesh.Steps()), infer.Plan(program, n, i, batch); !slices.Equal(got, want) {
+		if got, want := mesh.Steps(), infer.Plan(program, n, i, batch); !slices.Equal(got, want) {
 			t.Errorf("party %d:\n got %v\nplan %v", i, got, want)
 		}
 		return nil
@@ -225,6 +217,57 @@ func check(t *testing.T, m *model.Model, x, got []uint64, bound int64) {
 		t.Errorf("off by %d ulp, the bound is %d", worst, bound)
 	}
 	t.Logf("off by at most %d ulp, the bound is %d", worst, bound)
+}
+
+// TestExamples runs the shipped networks on held-out inputs: all costs are as
+// planned, every output is within the proven bound, and every class is the one
+// that the plaintext engine finds.
+func TestExamples(t *testing.T) {
+	for _, name := range []string{"tumour", "digits"} {
+		e, err := examples.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := model.Load(e.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for calibrated, o := range map[bool]model.Options{false: {}, true: {Calibration: e.Inputs}} {
+			m, err := model.Compile(g, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range []int{2, 3} {
+				t.Run(fmt.Sprintf("%s/n=%d/calibrated=%v", name, n, calibrated), func(t *testing.T) {
+					const rows = 4
+					x, err := m.Manifest.Encode(slices.Concat(e.Inputs[:rows]...))
+					if err != nil {
+						t.Fatal(err)
+					}
+					weights := deal(t, m, n)
+					got := predict(t, m, weights, generate(t, m, weights, rows), x)
+					check(t, m, x, got, m.Manifest.UlpBound(n))
+					want, err := m.Eval(x, rows)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, want := labels(m, got), labels(m, want); !slices.Equal(got, want) {
+						t.Errorf("classes %v, in the clear %v", got, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// labels returns the index of the largest output of every row.
+func labels(m *model.Model, raw []uint64) (classes []int) {
+	y := m.Manifest.Decode(raw)
+	n := len(y) / (len(raw) / m.Manifest.Output.Len())
+	for row := range slices.Chunk(y, n) {
+		classes = append(classes, slices.Index(row, slices.Max(row)))
+	}
+	return classes
 }
 
 func TestEveryOperation(t *testing.T) {

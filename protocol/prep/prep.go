@@ -51,6 +51,24 @@ type Preparer struct {
 // Counts returns the oblivious transfers and products that have run so far.
 func (p *Preparer) Counts() ot.Counts { return p.counts }
 
+// Ciphertexts returns the number of ciphertexts made so far.
+func (p *Preparer) Ciphertexts() int64 {
+	if p.triples == nil {
+		return 0
+	}
+	return p.triples.Ciphertexts()
+}
+
+// Close forgets the base OTs, whose theft would open recorded batches, and ends
+// the session at all parties.
+func (p *Preparer) Close() {
+	if p.base != nil {
+		p.base.Erase()
+	}
+	p.otMesh.Close()
+	p.heMesh.Close()
+}
+
 // NewPreparer sets up a preparation session among all parties, who call it with
 // the same program and hint, the usual size of a batch. The weights are this
 // party's resident weights, in the order of Count(program).Layers.

@@ -71,6 +71,11 @@ func (t *Tables) Erase() {
 // active labels of garbler i as [Batch.Labels] made them; values are those of
 // the public inputs. Eval erases t.
 func (t *Tables) Eval(labels [][]prg.Block, values [][]uint8) []uint8 {
+	defer t.Erase()
+	return t.evaluate(labels, values)
+}
+
+func (t *Tables) evaluate(labels [][]prg.Block, values [][]uint8) []uint8 {
 	e := newEvaluation(t, labels, values)
 	for w, g := range t.Circuit.Gates() {
 		switch g.Op {
@@ -80,7 +85,6 @@ func (t *Tables) Eval(labels [][]prg.Block, values [][]uint8) []uint8 {
 			e.and(circuits.Wire(w))
 		}
 	}
-	t.Erase()
 	return e.values[t.Circuit.Out()]
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
-	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/ot"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -319,7 +318,7 @@ func sendRows(m *transport.Mesh, s Source, step string, jobs []*Job) error {
 // A size is that of a message: blocks and bits.
 type size struct{ blocks, bits int }
 
-func (s size) bytes() int { return 16*s.blocks + ring.PackedLen(s.bits, 1) }
+func (s size) bytes() int { return 16*s.blocks + (s.bits+7)/8 }
 
 // rowSizes returns the sizes of what this party sends to and gets from each
 // other in the round of rows.

@@ -2,8 +2,10 @@ package model
 
 import (
 	"archive/zip"
+	"encoding/binary"
 	"io"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -46,12 +48,10 @@ func readTensor(t *testing.T, b []byte) ([]float32, []int) {
 	return v, c.shape
 }
 
-// TestBackendCases runs the operator cases of the ONNX project: the float
-// reference must give their outputs, the fixed-point engine must stay within
-// its bound of the reference, and what is refused must be refused for the
-// reason given here.
-func TestBackendCases(t *testing.T) {
-	z, err := zip.OpenReader("testdata/backend.zip")
+// unzip reads all files of an archive.
+func unzip(t testing.TB, name string) map[string][]byte {
+	t.Helper()
+	z, err := zip.OpenReader(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +66,48 @@ func TestBackendCases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return files
+}
+
+// TestPyTorchExports runs networks that PyTorch exported, in floating point, in
+// fixed point and on shares.
+func TestPyTorchExports(t *testing.T) {
+	files := unzip(t, "testdata/pytorch.zip")
+	numbers := func(b []byte) []float32 {
+		v := make([]float32, len(b)/4)
+		for i := range v {
+			v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+		return v
+	}
+	for file := range files {
+		name, ok := strings.CutSuffix(file, ".onnx")
+		if !ok {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			g, err := Load(files[file])
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := numbers(files[name+".x"])
+			checkNetwork(t, g, x, numbers(files[name+".y"]))
+			n := size(g.Input)
+			m, err := Compile(g, Options{Calibration: [][]float32{x[:n], x[n : 2*n], x[2*n : 3*n], x[3*n:]}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrivate(t, m, x, rand.New(rand.NewPCG(41, 42)))
+		})
+	}
+}
+
+// TestBackendCases runs the operator cases of the ONNX project: the float
+// reference must give their outputs, the fixed-point engine must stay within
+// its bound of the reference, and what is refused must be refused for the
+// reason given here.
+func TestBackendCases(t *testing.T) {
+	files := unzip(t, "testdata/backend.zip")
 	for file := range files {
 		name, ok := strings.CutSuffix(file, ".onnx")
 		if !ok {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tacit-mpc/tacit/internal/wire"
+	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
 // What parties report.
@@ -109,8 +110,13 @@ func (c *Client) blame(i int, step string, err error) *Error {
 		Code: CodeUnreachable, Party: i, Step: step, Message: "connection failed: " + err.Error(),
 		Hint: "check that the party runs, that its address is right, and that it lists this client",
 	})
-	if errors.Is(err, wire.ErrMalformed) {
+	switch {
+	case errors.Is(err, wire.ErrMalformed):
 		e.Code, e.Message, e.Hint = CodeSuite, err.Error(), "run the same release of tacit everywhere"
+	case errors.Is(err, p2p.ErrNotAllowed):
+		e.Code, e.Message, e.Hint = CodeNotAllowed, "does not list this client", "add the client's identity to the deployment file"
+	case errors.Is(err, p2p.ErrBusy):
+		e.Code, e.Message, e.Hint = CodeBusy, "serves too many requests of this client", "retry later"
 	}
 	e.Err = err
 	return e

@@ -3,7 +3,9 @@ package party
 import (
 	crand "crypto/rand"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/tacit-mpc/tacit/client"
 	"github.com/tacit-mpc/tacit/configs"
+	"github.com/tacit-mpc/tacit/internal/wire"
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
@@ -126,7 +129,7 @@ func TestClientsNeedTheRole(t *testing.T) {
 	}
 	stranger := c.dial(makeIdentity(t, filepath.Join(t.TempDir(), "stranger.key")))
 	_, err = stranger.Predict(c.Context(), testModel, make([]float32, 4), 1)
-	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeUnreachable {
+	if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != client.CodeNotAllowed {
 		t.Errorf("stranger: got %v", err)
 	}
 	for _, st := range stranger.Status(c.Context()) {
@@ -230,4 +233,66 @@ func TestSecondDaemonOnOneDirectoryIsRefused(t *testing.T) {
 	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestMetrics(t *testing.T) {
+	address := freePort(t)
+	c := newCluster(t, 2, func(i int, cfg *configs.Party) {
+		if i == 0 {
+			cfg.Metrics = address
+		}
+	})
+	m := testNet(1)
+	c.deploy(m)
+	c.predict(m, source(1), 1)
+	c.awaitFull()
+	r, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"tacit_pool_target_inferences{model=\"small\"} 6\n", "tacit_sessions_total{state=\"done\"} 1\n"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%q is missing in\n%s", want, b)
+		}
+	}
+}
+
+func TestStoppingPartySaysSo(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	c.deploy(testNet(1))
+	raw := c.raw("user")
+	streams := raw.send(raw.request(1))
+	var session wire.ID
+	for _, s := range streams {
+		a, err := wire.Read[wire.Accept](s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session = a.Session
+	}
+	stopped := make(chan struct{})
+	go func() {
+		c.stop(1)
+		close(stopped)
+	}()
+	_, err := wire.Read[wire.Result](streams[1])
+	wantWireError(t, err, wire.CodeStopping)
+	for _, j := range []int{0, 2} {
+		if err := wire.Write(streams[j], wire.Shares{Session: session, Seed: true}, make([]byte, wire.SeedLen)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := wire.Read[wire.Result](streams[j])
+		if e, ok := errors.AsType[*wire.Error](err); !ok || e.Party != 1 {
+			t.Errorf("party %d says %v, want that party 1 stopped", j, err)
+		}
+	}
+	for _, s := range streams {
+		s.Close()
+	}
+	<-stopped
 }

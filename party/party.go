@@ -127,6 +127,11 @@ func (p *Party) Run(ctx context.Context) error {
 		return err
 	}
 	defer p.roster.node.Close()
+	if err := p.serveMetrics(); err != nil {
+		cancel(errStopping)
+		p.work.Wait()
+		return err
+	}
 	close(p.listen)
 	p.log.Info().Str("listen", p.cfg.Listen).Str("identity", string(p.roster.peers[p.self].id)).Msg("party is up")
 

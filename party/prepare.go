@@ -183,7 +183,7 @@ func (p *Party) followPrep(job wire.Prep, lead p2p.Stream) error {
 // of the end of its deployment, and drops others that it has left behind.
 func (p *Party) adopt(v *version) error {
 	if p.models.get(v.name) == v && p.stock(v) != nil {
-		return nil
+		return p.models.dropOthers(v)
 	}
 	if err := p.models.serve(v); err != nil {
 		return err

@@ -267,16 +267,20 @@ func (r *registry) serve(v *version) error {
 	}
 	r.mu.Lock()
 	r.current[v.name] = v.id
-	var old []*version
-	for _, o := range r.versions[v.name] {
-		if o != v {
-			old = append(old, o)
-		}
-	}
+	r.mu.Unlock()
+	return r.dropOthers(v)
+}
+
+// dropOthers deletes all versions of the name of v but v.
+func (r *registry) dropOthers(v *version) error {
+	r.mu.Lock()
+	others := slices.Collect(maps.Values(r.versions[v.name]))
 	r.mu.Unlock()
 	var errs []error
-	for _, o := range old {
-		errs = append(errs, r.drop(o))
+	for _, o := range others {
+		if o != v {
+			errs = append(errs, r.drop(o))
+		}
 	}
 	return errors.Join(errs...)
 }

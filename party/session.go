@@ -112,7 +112,8 @@ func (s *session) prepare() (release func()) {
 		s.refuse(wire.RefuseRequest, errors.New("the client asked for something else"))
 		return release
 	}
-	done, err := s.p.slot(s.p.ctx, 0)
+	// One that party 0 has seen end may take a moment longer here.
+	done, err := s.p.slot(s.p.ctx, claimTime)
 	if err != nil {
 		s.refuse(wire.RefuseBusy, err)
 		return release

@@ -16,7 +16,7 @@ const reachTime = 2 * time.Second
 
 // answerStatus serves a status request.
 func (p *Party) answerStatus(s p2p.Stream) error {
-	b, err := wire.EncodeStatus(p.status())
+	b, err := wire.EncodeStatus(p.status(p.reach()))
 	if err != nil {
 		return err
 	}
@@ -24,10 +24,11 @@ func (p *Party) answerStatus(s p2p.Stream) error {
 	return wire.Write(s, wire.Report{Len: int64(len(b))}, b)
 }
 
-func (p *Party) status() wire.Status {
+// status returns the state of this party, with what is known of its peers.
+func (p *Party) status(peers []wire.PeerStatus) wire.Status {
 	st := wire.Status{
 		Party: p.self, Name: p.cfg.Name, Release: release(), Suite: wire.Suite,
-		Uptime: time.Since(p.start), Sessions: map[string]int{}, Peers: p.reach(),
+		Uptime: time.Since(p.start), Sessions: map[string]int{}, Peers: peers,
 	}
 	p.mu.Lock()
 	for s, n := range maps.All(p.sessions) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -288,5 +289,36 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	if f := m.Manifest; f.Input.Lo != -1 || f.Input.Hi != 3 || !f.Calibrated || f.Assumed || f.Margin != DefaultMargin || f.Widening != InputWidening {
 		t.Errorf("manifest %+v", f)
+	}
+}
+
+// TestChannelsLastModel runs what tf2onnx writes for a Keras model: images with
+// the channels last, transposed before and after every convolution. The
+// transpositions must cancel.
+func TestChannelsLastModel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(51, 52))
+	b := newNet(15, 0, 6, 6, 3)
+	b.floats("w", []int64{4, 3, 3, 3}, randoms(rng, 108, 0.2)...).floats("c", []int64{4}, randoms(rng, 4, 0.2)...)
+	b.floats("v", []int64{36, 2}, randoms(rng, 72, 0.2)...).floats("d", []int64{2}, randoms(rng, 2, 0.2)...).ints("to", []int64{2}, -1, 36)
+	b.node("Transpose", "t", []string{"x"}, attrs{"perm": []int64{0, 3, 1, 2}})
+	b.node("Conv", "conv", []string{"t", "w", "c"}, attrs{"auto_pad": "SAME_UPPER"}).node("Relu", "r", []string{"conv"}, nil)
+	b.node("MaxPool", "p", []string{"r"}, attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}})
+	b.node("Transpose", "u", []string{"p"}, attrs{"perm": []int64{0, 2, 3, 1}}).node("Reshape", "f", []string{"u", "to"}, nil)
+	b.node("MatMul", "m", []string{"f", "v"}, nil).node("Add", "a", []string{"m", "d"}, nil).node("Softmax", "y", []string{"a"}, attrs{"axis": -1})
+	g := b.load(t)
+	x := randoms(rng, 3*108, 1)
+	checkFixed(t, g, x)
+	m, err := Compile(g, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPrivate(t, m, x, rng)
+	var kinds []Kind
+	for _, op := range m.Manifest.Program.Ops {
+		kinds = append(kinds, op.Kind)
+	}
+	want := []Kind{Linear, Shift, Gather, Gather, Max, Gather, Gather, Max, ReLU, Linear, Shift}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("operations %v, want %v", kinds, want)
 	}
 }

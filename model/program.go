@@ -1,5 +1,34 @@
 // Package model turns an ONNX file into a straight-line program over
 // fixed-point numbers, and runs programs in the clear.
+//
+//	ONNX --Load--> Graph --Compile--> Model = Manifest (public) + Params (secret)
+//
+// [Load] reduces the operators of ONNX to a few on flat vectors, images with the
+// channels last; what only reshapes, transposes or pads costs nothing. [Compile]
+// folds batch normalisation and scales into the linear layers beside them and
+// pools before ReLU, then chooses formats:
+//
+//   - Activations and the output have FractionBits fraction bits; the largest
+//     weight of a layer has 15 significant bits or more; biases and residual sums
+//     are at the scale of the accumulator, which is shifted before comparisons.
+//   - Every element has a range, from interval arithmetic, and with calibration
+//     rows at most Margin times the largest magnitude seen in its tensor. Ranges
+//     hold for up to [MaxParties] parties and keep the preconditions of the
+//     comparison: a shift by f of values within 2^(k−1) − n·2^(f−1); a ReLU of
+//     values in [−2^(m−1), 2^(m−1)), a maximum in [−2^(m−2), 2^(m−2)), a lift in
+//     [−2^(m−2), 2^(m−2)].
+//   - Widths follow from the end to the start: a ReLU or lift writes the ring that
+//     its widest consumer needs, and the others reduce. Accumulators that would
+//     not fit 64 bits are shifted and lifted, or the network is refused.
+//
+// Every element also has a bound on the difference between a private and a
+// plaintext evaluation, linear in the number of parties: a secure shift errs by
+// at most n/2·(1−2^−f) + 2^−(f+1), the rounding of the plaintext engine by 1/2;
+// linear layers multiply by the sum of the magnitudes of their weights, ReLU and
+// maximum do not expand. It is never more than the width of the range.
+//
+// A [Manifest] is public. Besides architecture and shapes its formats and bounds
+// tell the order of magnitude of weights and activations.
 package model
 
 import (

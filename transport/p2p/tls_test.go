@@ -71,51 +71,44 @@ func TestTheKeyExchangeIsHybrid(t *testing.T) {
 	}
 }
 
-// classical returns the configuration of a libp2p peer without ML-KEM.
-func classical(t *testing.T, remote peer.ID) *tls.Config {
+// stock returns the TLS configuration of a libp2p peer that offers the given
+// groups, and its identity.
+func stock(t *testing.T, remote peer.ID, groups ...tls.CurveID) (*tls.Config, peer.ID) {
 	t.Helper()
-	id, _ := identityAndSecurity(t)
+	id, s := identityAndSecurity(t)
 	identity, err := libp2ptls.NewIdentity(id.key)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config, _ := identity.ConfigForPeer(remote)
-	config.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256}
-	config.NextProtos = []string{string(Online.protocol())}
-	return config
+	config.CurvePreferences = groups
+	config.NextProtos = s.classes
+	return config, s.local
 }
 
 func TestAClassicalPeerIsRefused(t *testing.T) {
 	_, s := identityAndSecurity(t)
-	for name, try := range map[string]func(ours, theirs net.Conn) error{
-		"that dials": func(ours, theirs net.Conn) error {
-			go tls.Client(theirs, classical(t, s.local)).Handshake()
-			_, err := s.SecureInbound(t.Context(), ours, "")
-			return err
-		},
-		"that listens": func(ours, theirs net.Conn) error {
-			config := classical(t, "")
-			go tls.Server(theirs, config).Handshake()
-			leaf, err := peer.IDFromPrivateKey(mustIdentity(t).key)
-			if err != nil {
-				return err
-			}
-			_, err = s.SecureOutbound(t.Context(), ours, leaf)
-			return err
-		},
+	for _, c := range []struct {
+		groups []tls.CurveID
+		ok     bool
+	}{
+		{[]tls.CurveID{tls.X25519, tls.CurveP256}, false},
+		{[]tls.CurveID{tls.X25519, tls.X25519MLKEM768}, true},
 	} {
 		ours, theirs := tcpPair(t)
-		if err := try(ours, theirs); err == nil {
-			t.Errorf("a classical peer %s was accepted", name)
-		} else {
-			t.Logf("%s: %v", name, err)
+		config, _ := stock(t, s.local, c.groups...)
+		go tls.Client(theirs, config).Handshake()
+		if _, err := s.SecureInbound(t.Context(), ours, ""); (err == nil) != c.ok {
+			t.Errorf("a peer that dials with %v: err = %v", c.groups, err)
+		}
+
+		ours, theirs = tcpPair(t)
+		config, id := stock(t, "", c.groups...)
+		go tls.Server(theirs, config).Handshake()
+		if _, err := s.SecureOutbound(t.Context(), ours, id); (err == nil) != c.ok {
+			t.Errorf("a peer that listens with %v: err = %v", c.groups, err)
 		}
 	}
-}
-
-func mustIdentity(t *testing.T) Identity {
-	id, _ := identityAndSecurity(t)
-	return id
 }
 
 func TestWhatTheHandshakeAgreedOnIsVerified(t *testing.T) {

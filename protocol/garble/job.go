@@ -53,10 +53,7 @@ func New(b Batch, seed [32]byte, rng io.Reader) (*Job, error) {
 	if _, err := io.ReadFull(rng, packed); err != nil {
 		return nil, fmt.Errorf("draw masks: %w", err)
 	}
-	j.drawn = make([]uint8, n)
-	for i := range j.drawn {
-		j.drawn[i] = packed[i/8] >> (i % 8) & 1
-	}
+	j.drawn = unpackBits(packed, n)
 	clear(packed)
 	return j, nil
 }

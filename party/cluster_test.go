@@ -3,8 +3,10 @@ package party
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -45,7 +47,7 @@ const testModel = "small"
 // of each.
 func newCluster(t *testing.T, n int, change func(i int, c *configs.Party)) *cluster {
 	t.Helper()
-	c := &cluster{T: t, logs: &audit{spent: map[string]int{}}}
+	c := &cluster{T: t, logs: &audit{spent: map[string]int{}, sent: map[sentMessage]int{}}}
 	dir := t.TempDir()
 	var members []configs.Member
 	for i := range n {
@@ -124,8 +126,14 @@ func (c *cluster) start(i int) {
 		c.disks[i] = &fakeDisk{files: disk{}}
 	}
 	p.files = c.disks[i]
-	if tap := c.taps[i]; tap != nil {
-		p.roster.tap = func(l transport.Link) transport.Link { return &tappedLink{l, tap} }
+	tap := c.taps[i]
+	p.roster.tap = func(l transport.Link) transport.Link {
+		return &tappedLink{l, func(step string, msg []byte) {
+			if tap != nil {
+				tap(step)
+			}
+			c.logs.message(i, len(c.cfgs), step, msg)
+		}}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -278,12 +286,13 @@ func (c *cluster) tryPredict(m *model.Model, r *rand.Rand, rows int) (*client.Pr
 	return p, nil
 }
 
-// An audit reads the logs of all parties: nothing is used twice, and nothing is
-// logged that is not on the list.
+// An audit reads the logs and the messages of all parties: nothing is used
+// twice, and nothing is logged that is not on the list.
 type audit struct {
 	mu     sync.Mutex
 	lines  bytes.Buffer
 	spent  map[string]int // by party and material
+	sent   map[sentMessage]int
 	twice  []string
 	fields map[string]bool
 }
@@ -317,6 +326,29 @@ func (a *audit) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// A sentMessage is what a party has sent to each other party at one step.
+type sentMessage struct {
+	party  int
+	step   string
+	digest [32]byte
+}
+
+// message notes a message. Every message of a protocol that is long enough not
+// to repeat by chance depends on material, keys or nonces that are used once:
+// the same message again, other than to each peer, means that one was not. What
+// the parties tell each other about their pools may repeat.
+func (a *audit) message(party, n int, step string, msg []byte) {
+	if len(msg) < 16 || strings.HasPrefix(step, "prep: ") {
+		return
+	}
+	key := sentMessage{party, step, sha256.Sum256(msg)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.sent[key]++; a.sent[key] == n {
+		a.twice = append(a.twice, fmt.Sprintf("a message of party %d at %q", party, step))
+	}
+}
+
 // total returns how many materials party name has spent.
 func (a *audit) total(name string) int {
 	a.mu.Lock()
@@ -334,7 +366,7 @@ func (a *audit) check(t *testing.T) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.twice) > 0 {
-		t.Errorf("material was used twice: %v", a.twice)
+		t.Errorf("used twice: %v", a.twice)
 	}
 	for k := range a.fields {
 		if !slices.Contains(logged, k) {

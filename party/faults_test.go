@@ -22,11 +22,11 @@ const noticeTime = 5 * time.Second
 // A tappedLink tells a test about every message before it is sent.
 type tappedLink struct {
 	transport.Link
-	sending func(step string)
+	sending func(step string, msg []byte)
 }
 
 func (l *tappedLink) Send(step string, msg []byte) error {
-	l.sending(step)
+	l.sending(step, msg)
 	return l.Link.Send(step, msg)
 }
 

@@ -26,7 +26,8 @@ const maxMaterial = 8 << 30
 // A pool is the stock of material of one version of a model. It hands out each
 // material at most once, also across crashes: the file is deleted and the
 // directory synced before anyone gets to see the content. A crash may lose
-// material, and cannot repeat any.
+// material, and cannot repeat any. A backup of the directory that is restored
+// can: it must never be made.
 //
 // The oldest few are staged: deleted from disk and held in memory, so that
 // taking them costs no disk access. A pool is safe for concurrent use.

@@ -247,6 +247,7 @@ func (p *Party) prepare(ctx context.Context, v *version, s *stock, hint int, at 
 	if err := pr.compare(); err != nil {
 		return nil, err
 	}
+	p.warm(ctx)
 	s.open()
 	p.log.Info().Str("model", v.name).Int("pool", v.pool.level()).Msg("preparation session is open")
 	return pr, nil

@@ -58,16 +58,28 @@ func (p *Party) reach() []wire.PeerStatus {
 			continue
 		}
 		calls.Go(func() {
-			peers[j].Reachable = p.ping(ctx, j) == nil
+			peers[j].Reachable = p.ping(ctx, j, p2p.Control) == nil
 		})
 	}
 	calls.Wait()
 	return peers
 }
 
+// warm connects to the parties to which this one will open the streams of
+// sessions, so that the first session does not have to.
+func (p *Party) warm(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	for j := p.self + 1; j < len(p.roster.peers); j++ {
+		if err := p.ping(ctx, j, p2p.Online); err != nil {
+			p.log.Warn().Err(err).Str("peer", p.roster.peers[j].name).Msg("party cannot be reached")
+		}
+	}
+}
+
 // ping has another party answer.
-func (p *Party) ping(ctx context.Context, j int) error {
-	s, err := p.roster.open(ctx, j, p2p.Control, wire.Ping{})
+func (p *Party) ping(ctx context.Context, j int, class p2p.Class) error {
+	s, err := p.roster.open(ctx, j, class, wire.Ping{})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func compile(g *Graph, o Options) (*Model, error) {
 	}
 	b, err := p.build(startFraction)
 	if err == nil {
-		if better := min(max(startFraction+aimedWidth-b.widest(), startFraction-1), startFraction+3); better != startFraction {
+		if better := min(max(startFraction+aimedWidth-b.widest(), startFraction-1), startFraction+1); better != startFraction {
 			if c, err := p.build(better); err == nil {
 				b = c
 			}

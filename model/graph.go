@@ -36,7 +36,6 @@ const (
 	maxPoolNode
 )
 
-var nodeNames = [...]string{"input", "linear", "scale", "offset", "gather", "sum", "add", "relu", "maxpool"}
 
 // A node computes the vector of its own number from those of the nodes in.
 type node struct {

@@ -181,7 +181,7 @@ func (o *operator) squeeze() error {
 	if err != nil {
 		return err
 	}
-	shape := []int{}
+	var shape []int
 	if c != nil {
 		shape = c.shape
 	} else {

@@ -16,16 +16,14 @@ const benchLen = 6500
 // together runs f as three parties with sessions and waits for all of them.
 func together(b *testing.B, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
 	b.Helper()
+	made := basesOf(b, 3)
 	var parties sync.WaitGroup
 	for p, m := range transport.Pipe(b.Context(), 3) {
 		parties.Go(func() {
-			rng := tape(1, p)
-			base, err := ot.Setup(m, rng)
+			rng := tape(2, p)
+			s, err := made[p].Fork(m, rng, make([]byte, ot.KeyLen))
 			if err == nil {
-				var s *ot.Session
-				if s, err = base.Fork(m, rng, make([]byte, ot.KeyLen)); err == nil {
-					err = f(m, s, rng)
-				}
+				err = f(m, s, rng)
 			}
 			if err != nil {
 				b.Error(err)

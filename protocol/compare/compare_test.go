@@ -1,11 +1,14 @@
 package compare
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tacit-mpc/tacit/internal/prg"
@@ -23,17 +26,36 @@ func tape(seed uint64, party int) io.Reader {
 	return rand.NewChaCha8(key)
 }
 
+// bases are those of n parties, made once for all tests, as they take most of
+// the time of a small test.
+var bases = map[int][]*ot.Base{}
+
+func basesOf(t testing.TB, n int) []*ot.Base {
+	t.Helper()
+	if bases[n] != nil {
+		return bases[n]
+	}
+	made, errs := make([]*ot.Base, n), make([]error, n)
+	var parties sync.WaitGroup
+	for p, m := range transport.Pipe(context.Background(), n) {
+		parties.Go(func() { made[p], errs[p] = ot.Setup(m, tape(1, p)) })
+	}
+	parties.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	bases[n] = made
+	return made
+}
+
 // withSession runs f at n parties with a session each.
 func withSession(t *testing.T, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
 	t.Helper()
+	made := basesOf(t, n)
 	prg.ForgetTweaks()
 	testnet.Run(t, n, func(m *transport.Mesh) error {
-		rng := tape(1, m.Self())
-		base, err := ot.Setup(m, rng)
-		if err != nil {
-			return err
-		}
-		s, err := base.Fork(m, rng, make([]byte, ot.KeyLen))
+		rng := tape(2, m.Self())
+		s, err := made[m.Self()].Fork(m, rng, make([]byte, ot.KeyLen))
 		if err != nil {
 			return err
 		}

@@ -71,22 +71,19 @@ func viewRun(m *transport.Mesh, s *planted, rng io.Reader, x int64, layer int, o
 
 // viewRuns runs every leak on two inputs. Reused labels need a second run.
 func viewRuns(t *testing.T) (sent [][]map[string][][]byte, runs []*seen) {
+	made := basesOf(t, viewParties)
 	prg.ForgetTweaks()
 	for range 4 * numberLeaks {
 		runs = append(runs, &seen{make([][][]uint8, viewParties), make([][][]uint8, viewParties)})
 	}
 	sent = tapped(t, viewParties, func(m *transport.Mesh, number *int) error {
 		rng := tape(21, m.Self())
-		base, err := ot.Setup(m, rng)
-		if err != nil {
-			return err
-		}
 		for l := range numberLeaks {
 			for input, x := range []int64{-3, 6} {
 				*number = 4*int(l) + 2*input
 				key := make([]byte, ot.KeyLen)
 				key[0], key[1] = byte(l), byte(input)
-				session, err := base.Fork(m, rng, key)
+				session, err := made[m.Self()].Fork(m, rng, key)
 				if err != nil {
 					return err
 				}

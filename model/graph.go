@@ -36,7 +36,6 @@ const (
 	maxPoolNode
 )
 
-
 // A node computes the vector of its own number from those of the nodes in.
 type node struct {
 	kind   nodeKind

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,10 +32,13 @@ type stream struct {
 	node    *Node
 	release func() // gives back what the stream counts for
 	closed  atomic.Bool
+	reads   sync.Mutex   // held while a Read is pending: yamux wakes one reader only
 	torn    atomic.Int32 // writes that have not ended, or ended with an error
 }
 
 func (s *stream) Read(b []byte) (int, error) {
+	s.reads.Lock()
+	defer s.reads.Unlock()
 	if s.closed.Load() {
 		return 0, net.ErrClosed
 	}
@@ -88,7 +92,9 @@ func (s *stream) Close() error {
 // the end of the peer's: only then is it certain that all arrived. What the
 // peer still writes is discarded, so that it is not stuck.
 func (s *stream) part() {
+	s.reads.Lock() // the pending Read returns before the deadline that ends it moves
 	s.MuxedStream.SetDeadline(time.Now().Add(linger))
+	s.reads.Unlock()
 	if s.MuxedStream.CloseWrite() == nil {
 		io.Copy(io.Discard, s.MuxedStream)
 	}

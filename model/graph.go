@@ -215,19 +215,25 @@ func convolveOne(c ring.Conv, z, x, w []float64) {
 					}
 					for g := range c.Groups {
 						px := x[(y*c.W+xx)*c.In+g*in:][:in]
-						pw := w[((g*c.KH+ky)*c.KW+kx)*in*out:]
-						zz := z[(oy*ow+ox)*c.Out+g*out:][:out]
-						for i, v := range px {
-							if v == 0 {
-								continue
-							}
-							for o, u := range pw[i*out:][:out] {
-								zz[o] += v * u
-							}
-						}
+						pw := w[((g*c.KH+ky)*c.KW+kx)*in*out:][:in*out]
+						addProduct(z[(oy*ow+ox)*c.Out+g*out:][:out], px, pw)
 					}
 				}
 			}
+		}
+	}
+}
+
+// addProduct adds x·w to z, for a matrix w with rows as long as z.
+func addProduct(z, x, w []float64) {
+	for _, v := range x {
+		row := w[:len(z)]
+		w = w[len(z):]
+		if v == 0 {
+			continue
+		}
+		for o := range z {
+			z[o] += v * row[o]
 		}
 	}
 }

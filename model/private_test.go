@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -185,4 +186,55 @@ func TestExtremeInputs(t *testing.T) {
 		}
 	}
 	checkPrivate(t, m, x, rng)
+}
+
+// TestLocalOperationsActOnShares applies the local operations of all programs
+// of the tests to shares and to their sum.
+func TestLocalOperationsActOnShares(t *testing.T) {
+	rng := rand.New(rand.NewPCG(61, 62))
+	m, err := Compile(residual(rng).load(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &m.Manifest.Program
+	const batch = 2
+	tested := map[Kind]bool{}
+	for i := range p.Ops {
+		op := &p.Ops[i]
+		z := p.Values[op.Out]
+		apply := func(x, y []uint64) []uint64 {
+			switch op.Kind {
+			case Gather:
+				return GatherOf(op, z, x, batch)
+			case Sum:
+				return SumOf(op, z, x, batch)
+			default:
+				return AddOf(op, z, x, y)
+			}
+		}
+		if op.Kind != Gather && op.Kind != Sum && op.Kind != Add {
+			continue
+		}
+		tested[op.Kind] = true
+		draw := func(of int) []uint64 {
+			v := make([]uint64, batch*p.Values[of].Len)
+			for i := range v {
+				v[i] = rng.Uint64() & ring.Mask(p.Values[of].Width)
+			}
+			return v
+		}
+		last := op.In[len(op.In)-1]
+		a, b, c, d := draw(op.In[0]), draw(op.In[0]), draw(last), draw(last)
+		want := apply(a, c)
+		ring.AddTo(want, apply(b, d))
+		ring.Reduce(want, z.Width)
+		ring.AddTo(a, b)
+		ring.AddTo(c, d)
+		if got := apply(a, c); !slices.Equal(got, want) {
+			t.Errorf("%s %q: shares give another sum", op.Kind, op.Name)
+		}
+	}
+	if len(tested) != 3 {
+		t.Errorf("only %v were tested", tested)
+	}
 }

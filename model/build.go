@@ -73,7 +73,7 @@ func (b *builder) calibrated(v *fixed) {
 	if b.seen == nil {
 		return
 	}
-	const least = 0.25 // a tensor that was all zero need not stay so
+	least := math.Ldexp(usual, -b.small) // a tensor that was all zero need not stay so
 	top := math.Ldexp(b.margin*max(largest(b.seen[b.current]), least), v.frac)
 	for i := range v.lo {
 		lo, hi := max(v.lo[i], -top), min(v.hi[i], top)

@@ -58,16 +58,17 @@ func compile(g *Graph, o Options) (*Model, error) {
 		}
 		return p.finish(b)
 	}
-	b, err := p.build(startFraction)
+	start := startFraction + p.small
+	b, err := p.build(start)
 	if err == nil {
-		if better := min(max(startFraction+aimedWidth-b.widest(), startFraction-1), startFraction+1); better != startFraction {
+		if better := min(max(start+aimedWidth-b.widest(), start-1), start+1); better != start {
 			if c, err := p.build(better); err == nil {
 				b = c
 			}
 		}
 		return p.finish(b)
 	}
-	for f := startFraction - 1; f >= leastFraction; f-- {
+	for f := start - 1; f >= leastFraction; f-- {
 		if b, less := p.build(f); less == nil {
 			return p.finish(b)
 		}
@@ -81,7 +82,31 @@ type plan struct {
 	o      Options
 	lo, hi float64     // input range
 	seen   [][]float64 // largest magnitude of every element of every node, or nil
+	small  int         // fraction bits more, as the values seen are that small
 	margin float64
+}
+
+// usual is the least magnitude that activations and outputs have in networks
+// whose weights were initialised as usual; smaller ones need more fraction bits.
+const usual = 0.25
+
+// smallness returns how many bits the output or all activations seen are below
+// the usual.
+func (p *plan) smallness() int {
+	top := 0.0
+	for i, n := range p.g.nodes {
+		if n.kind == reluNode || n.kind == maxPoolNode {
+			top = max(top, largest(p.seen[i]))
+		}
+	}
+	out := largest(p.seen[len(p.seen)-1])
+	if top == 0 || out > 0 && out < top {
+		top = out
+	}
+	if top == 0 || top >= usual {
+		return 0
+	}
+	return min(int(math.Ceil(math.Log2(usual/top))), 8)
 }
 
 // ranges decides the input range and evaluates the calibration rows.
@@ -150,6 +175,7 @@ func (p *plan) calibrate() error {
 			return err
 		}
 	}
+	p.small = p.smallness()
 	return nil
 }
 

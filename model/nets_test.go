@@ -322,3 +322,43 @@ func TestChannelsLastModel(t *testing.T) {
 		t.Errorf("operations %v, want %v", kinds, want)
 	}
 }
+
+// TestSmallOutputs asks for relative precision of a regression whose outputs
+// are far below one.
+func TestSmallOutputs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(71, 72))
+	b := newNet(13, 0, 8).floats("w", []int64{8, 8}, randoms(rng, 64, 0.4)...).floats("v", []int64{8, 1}, randoms(rng, 8, 1e-3)...)
+	b.node("MatMul", "a", []string{"x", "w"}, nil).node("Relu", "b", []string{"a"}, nil).node("MatMul", "y", []string{"b", "v"}, nil)
+	g := b.load(t)
+	x := randoms(rng, 8*8, 1)
+	var rows [][]float32
+	for i := range 8 {
+		rows = append(rows, x[8*i:][:8])
+	}
+	m, err := Compile(g, Options{Calibration: rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPrivate(t, m, x, rng)
+	e, err := m.Manifest.Encode(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := m.Eval(e, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := g.Raw(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top := 0.0
+	for _, v := range raw {
+		top = max(top, math.Abs(v))
+	}
+	for i, v := range m.Manifest.Fixed(z) {
+		if math.Abs(v-raw[i]) > top/1000 {
+			t.Errorf("row %d: %v, want %v", i, v, raw[i])
+		}
+	}
+}

@@ -261,6 +261,9 @@ func (p *Party) background(model string, f func(ctx context.Context)) {
 func (p *Party) stage(v *version, s *stock) {
 	for p.ctx.Err() == nil && p.models.get(v.name) == v {
 		change := s.change()
+		if v.pool.hasStaged() {
+			p.pacer.pause() // there is time
+		}
 		if err := v.pool.stage(); err != nil {
 			p.log.Error().Err(err).Str("model", v.name).Msg("material is unusable and was discarded")
 		}

@@ -227,11 +227,35 @@ func (p *pool[T]) load(ids []wire.Material) (map[wire.Material]T, error) {
 	return items, nil
 }
 
-// stage moves the oldest materials into memory until depth are there. What
-// cannot be read is gone, and reported.
+// stage moves the oldest materials into memory until depth are there, once
+// half of them are used: several deletions then share one sync. What cannot be
+// read is gone, and reported.
 func (p *pool[T]) stage() error {
+	next := p.nextToStage()
+	if len(next) == 0 {
+		return nil
+	}
+	items, err := p.load(next)
 	p.mu.Lock()
-	var next []wire.Material
+	defer p.mu.Unlock()
+	for _, id := range next {
+		item, ok := items[id]
+		if _, wanted := p.held[id]; wanted && ok {
+			p.staged[id] = item
+		}
+		delete(p.held, id)
+	}
+	p.moving.Broadcast()
+	return err
+}
+
+// nextToStage marks the materials that are to be staged.
+func (p *pool[T]) nextToStage() (next []wire.Material) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if 2*len(p.staged) > p.depth {
+		return nil
+	}
 	for _, id := range p.sorted() {
 		if len(next)+len(p.staged) >= p.depth {
 			break
@@ -241,21 +265,14 @@ func (p *pool[T]) stage() error {
 			p.held[id] = false
 		}
 	}
-	p.mu.Unlock()
+	return next
+}
 
-	var failed []error
-	for _, id := range next {
-		items, err := p.load([]wire.Material{id})
-		failed = append(failed, err)
-		p.mu.Lock()
-		if _, wanted := p.held[id]; wanted && err == nil {
-			p.staged[id] = items[id]
-		}
-		delete(p.held, id)
-		p.moving.Broadcast()
-		p.mu.Unlock()
-	}
-	return errors.Join(failed...)
+// hasStaged reports whether the next request needs no disk.
+func (p *pool[T]) hasStaged() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.staged) > 0
 }
 
 // keep discards all materials but those in ids.

@@ -3,6 +3,7 @@ package party
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tacit-mpc/tacit/client"
@@ -65,23 +66,37 @@ func TestMaterialThatOnePartyLacksIsBurntByAll(t *testing.T) {
 	c.awaitFull()
 	pool := c.parties[1].models.get(testModel).pool
 	ids := pool.ids()
-	if err := pool.discard(ids[:1]); err != nil {
+	if err := pool.discard(ids[:5]); err != nil {
 		t.Fatal(err)
 	}
-	c.predict(m, source(1), 1) // the client tries again by itself
+	raw := c.raw("user")
+	for _, s := range raw.send(raw.request(1)) {
+		_, err := wire.Read[wire.Accept](s)
+		if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != wire.CodeMaterial || e.Party != 1 {
+			t.Errorf("got %v, want that party 1 lacks the material", err)
+		}
+	}
+	c.predict(m, source(1), 1)
 	for i := range c.parties {
 		for _, id := range c.parties[i].models.get(testModel).pool.ids() {
-			if id == ids[0] || id == ids[1] {
+			if slices.Contains(ids, id) {
 				t.Errorf("party %d still has %v", i, id)
 			}
 		}
 	}
-	ids = pool.ids()
-	if err := pool.discard(ids); err != nil {
+}
+
+// TestClientTriesAgainAfterLostMaterial lets the client run into it.
+func TestClientTriesAgainAfterLostMaterial(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	m := testNet(1)
+	c.deploy(m)
+	c.awaitFull()
+	pool := c.parties[2].models.get(testModel).pool
+	if err := pool.discard(pool.ids()); err != nil {
 		t.Fatal(err)
 	}
-	_, err := c.tryPredict(m, source(1), 1)
-	wantError(t, err, client.CodeMaterial, 1)
+	c.predict(m, source(1), 3)
 }
 
 // A rawClient is a client without scruples.

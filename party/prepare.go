@@ -26,15 +26,20 @@ const (
 
 // Steps of a preparation session, on its main lane.
 const (
-	stepSizes  = "prep: inventory sizes"
-	stepHeld   = "prep: inventory"
-	stepKept   = "prep: inventory kept"
-	stepOrder  = "prep: order"
-	stepAck    = "prep: acknowledge"
-	stepBatch  = "prep: batch stored"
-	orderLen   = 1 + 32
-	orderIdle  = 0
-	orderBatch = 1
+	stepSizes = "prep: inventory sizes"
+	stepHeld  = "prep: inventory"
+	stepKept  = "prep: inventory kept"
+	stepOrder = "prep: order"
+	stepAck   = "prep: acknowledge"
+	stepBatch = "prep: batch stored"
+	orderLen  = 1 + 32
+)
+
+// The orders of party 0.
+const (
+	orderIdle    = iota
+	orderBatch   // generate a batch
+	orderCompare // compare inventories again
 )
 
 // A preparation is one session in which the parties fill the pools of a
@@ -96,8 +101,8 @@ func (p *Party) leadPrep(ctx context.Context, v *version, s *stock) error {
 	defer pr.close()
 	for {
 		change := s.change()
-		if s.low() {
-			if err := pr.order(ctx, orderBatch); err != nil {
+		if op := s.need(); op != orderIdle {
+			if err := pr.order(ctx, op); err != nil {
 				return err
 			}
 			continue
@@ -139,10 +144,21 @@ func (pr *preparation) order(ctx context.Context, op byte) error {
 	if err := pr.control.Exchange(stepAck, make([][]byte, len(in)), in); err != nil {
 		return err
 	}
-	if op == orderIdle {
-		return nil
+	return pr.follow(op, id)
+}
+
+// follow does what party 0 has ordered.
+func (pr *preparation) follow(op byte, id wire.ID) error {
+	switch op {
+	case orderBatch:
+		return pr.generate(id)
+	case orderCompare:
+		if err := pr.compare(); err != nil {
+			return err
+		}
+		pr.stock.open()
 	}
-	return pr.generate(id)
+	return nil
 }
 
 // batchID returns a name for a batch: the time in 8 bytes, so that names sort
@@ -213,10 +229,8 @@ func (p *Party) obey(ctx context.Context, v *version, job wire.Prep, c call, r w
 		if err := pr.control.Exchange(stepAck, ack, make([][]byte, len(ack))); err != nil {
 			return err
 		}
-		if msg[0] == orderBatch {
-			if err := pr.generate(wire.ID(msg[1:])); err != nil {
-				return err
-			}
+		if err := pr.follow(msg[0], wire.ID(msg[1:])); err != nil {
+			return err
 		}
 	}
 }

@@ -57,13 +57,17 @@ func (p *Party) lead(r *request, v *version) error {
 	}, r)
 	run.mats, run.agreed, run.stats.Wait = mats, release, time.Since(start)
 	run.spent()
-	return run.run(r.ctx, call{
+	err = run.run(r.ctx, call{
 		at: meeting{mesh, laneMain}, class: p2p.Online,
 		job: wire.Session{
 			Mesh: mesh, Model: v.name, Version: v.id, Request: r.id,
 			Client: string(r.client), Material: wire.Pack(ids),
 		},
 	})
+	if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == wire.CodeMaterial {
+		s.doubt()
+	}
+	return err
 }
 
 // follow takes part in a session that party 0 has proposed.

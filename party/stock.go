@@ -89,6 +89,21 @@ func (s *stock) low() bool {
 	return low(s.pool.level(), s.wanted, s.target, s.batch)
 }
 
+// need returns the order that party 0 gives next.
+func (s *stock) need() byte {
+	switch {
+	case !s.isSynced():
+		return orderCompare
+	case s.low():
+		return orderBatch
+	}
+	return orderIdle
+}
+
+// doubt notes that a party did not hold what it should: nothing is handed out
+// until all have compared what they hold.
+func (s *stock) doubt() { s.update(func() { s.synced = false }) }
+
 // unreachableTime is how long a request waits for a party that is known to be
 // unreachable.
 const unreachableTime = 4 * time.Second

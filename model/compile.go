@@ -138,7 +138,8 @@ func (p *plan) ranges() error {
 		if span == 0 {
 			span = max(math.Abs(p.hi), 1)
 		}
-		p.lo, p.hi = p.lo-InputWidening*span, p.hi+InputWidening*span
+		p.lo = max(-coarseUp(InputWidening*span-p.lo), -maxMagnitude)
+		p.hi = min(coarseUp(InputWidening*span+p.hi), maxMagnitude)
 	}
 	if !(p.lo <= p.hi && p.lo >= -maxMagnitude && p.hi <= maxMagnitude) {
 		return fmt.Errorf("the input range %v to %v is not one or too large; scale the input", p.lo, p.hi)
@@ -191,14 +192,16 @@ func (p *plan) finish(b *builder) (*Model, error) {
 		name = p.g.Name
 	}
 	scale := math.Ldexp(1, -out.frac)
+	// The range that the format itself has: a closer one would tell weights.
+	ends := math.Ldexp(1, program.Output().Width-1-out.frac)
 	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
 		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], p.lo, p.hi),
-		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), least(out.lo)*scale, largest(out.hi)*scale),
+		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,
 		Result:       p.g.Result,
-		Ulp:          Ulp{PerParty: largest(out.per) * slack, Const: largest(out.con) * slack},
+		Ulp:          Ulp{PerParty: coarseUp(largest(out.per) * slack), Const: coarseUp(largest(out.con) * slack)},
 		FractionBits: b.fraction,
 		Assumed:      p.o.InputLo == nil && p.seen == nil,
 	}
@@ -217,6 +220,16 @@ func (p *plan) tensor(name string, shape []int, v Value, lo, hi float64) Tensor 
 
 // slack covers the rounding of bounds computed in float64.
 const slack = 1 + 1e-9
+
+// coarseUp rounds up to two significant bits: x comes from weights or samples,
+// and the manifest is public.
+func coarseUp(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	unit := math.Ldexp(1, exponent(math.Abs(x))-1)
+	return math.Ceil(x/unit) * unit
+}
 
 func clipName(s string) string { return s[:min(len(s), maxName)] }
 

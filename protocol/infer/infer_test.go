@@ -1,6 +1,7 @@
 package infer_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -140,7 +141,7 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ..
 		}
 		plan := prep.PlanSetup(program, n, i, batches[0])
 		for round, batch := range batches {
-			made, err := p.Generate([32]byte{byte(round)}, batch)
+			made, err := p.Generate(sha256.Sum256(fmt.Append(nil, t.Name(), round)), batch)
 			if err != nil {
 				return err
 			}
@@ -274,11 +275,7 @@ func TestEveryOperation(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(n), 1))
-			m := &model.Model{Manifest: model.Manifest{
-				Format: model.ManifestFormat, Program: *everything(), Result: []int{3},
-				Input:  model.Tensor{Shape: []int{32}, Frac: 4, Width: 24, Lo: -32, Hi: 32},
-				Output: model.Tensor{Shape: []int{3}, Frac: 4, Width: 30},
-			}}
+			m := &model.Model{Manifest: manifestOf(*everything())}
 			program := &m.Manifest.Program
 			for _, p := range program.Params {
 				m.Params = append(m.Params, small(rng, p.Len, 8, p.Width))

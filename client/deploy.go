@@ -41,24 +41,10 @@ func (c *Client) Deploy(ctx context.Context, name string, m *model.Model) (Deplo
 		return Deployment{}, err
 	}
 	answers := make([]wire.Deployed, len(c.parties))
-	err = c.each(ctx, step, 0, func(ctx context.Context, i int) error {
+	err = c.each(ctx, step, 0, func(ctx context.Context, i int) (err error) {
 		ask := ask
 		ask.Seed = i < len(c.parties)-1
-		s, err := c.open(ctx, i, p2p.Bulk, ask)
-		if err != nil {
-			return err
-		}
-		defer s.Close()
-		defer interrupt(ctx, s)()
-		for _, b := range [][]byte{encoded, payloads[i]} {
-			if _, err := s.Write(b); err != nil {
-				if _, told := wire.Read[wire.Deployed](s); told != nil {
-					return told
-				}
-				return err
-			}
-		}
-		answers[i], err = wire.Read[wire.Deployed](s)
+		answers[i], err = c.offer(ctx, i, ask, encoded, payloads[i])
 		return err
 	})
 	if err != nil {
@@ -73,6 +59,25 @@ func (c *Client) Deploy(ctx context.Context, name string, m *model.Model) (Deplo
 		}
 	}
 	return Deployment{answers[0].Version, answers[0].Seq, answers[0].Manifest}, nil
+}
+
+// offer sends party i a manifest and its shares, and waits until it serves them.
+func (c *Client) offer(ctx context.Context, i int, ask wire.DeployRequest, parts ...[]byte) (wire.Deployed, error) {
+	s, err := c.open(ctx, i, p2p.Bulk, ask)
+	if err != nil {
+		return wire.Deployed{}, err
+	}
+	defer s.Close()
+	defer interrupt(ctx, s)()
+	for _, b := range parts {
+		if _, err := s.Write(b); err != nil {
+			if _, told := wire.Read[wire.Deployed](s); told != nil {
+				return wire.Deployed{}, told // why it stopped listening
+			}
+			return wire.Deployed{}, err
+		}
+	}
+	return wire.Read[wire.Deployed](s)
 }
 
 // shareWeights returns what each party gets: a seed, and the last one all

@@ -161,12 +161,7 @@ func (c *Client) each(ctx context.Context, step string, limit time.Duration, f f
 			if failed[i] == nil || inner.Err() != nil { // after cancel, failures are our own doing
 				continue
 			}
-			e := c.blame(i, step, failed[i])
-			e.rank = rank(e, i)
-			if best == nil || e.rank < best.rank {
-				best = e
-			}
-			if e.rank < hearsay {
+			if best = better(best, c.blame(i, step, failed[i]), i); best.rank < hearsay {
 				cancel()
 			} else if settled == nil {
 				settled = time.After(settleTime)
@@ -187,6 +182,15 @@ func (c *Client) each(ctx context.Context, step string, limit time.Duration, f f
 		return fmt.Errorf("%s: %w", step, context.Cause(ctx))
 	}
 	return nil
+}
+
+// better returns the one of two failures that says more about the cause; e
+// comes from a call to party from.
+func better(best, e *Error, from int) *Error {
+	if e.rank = rank(e, from); best == nil || e.rank < best.rank {
+		return e
+	}
+	return best
 }
 
 // hearsay is the rank of what one party says about another.

@@ -23,6 +23,9 @@ type Model struct {
 	floatBound float64
 }
 
+// Format implements [fmt.Formatter] and hides the weights from every verb.
+func (m Model) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Model[%s]", m.Manifest.Name) }
+
 // A Tensor is the format of the input or output of a program, for one row.
 type Tensor struct {
 	Name  string  `json:"name"`

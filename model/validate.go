@@ -92,7 +92,7 @@ func (p *Program) check(op *Op, i int, b *budget) error {
 	case Add:
 		return p.checkAdd(op, x, p.Values[op.In[1]], z)
 	case Shift:
-		if op.Bits < 1 || op.Bits > 62 || x.Len != z.Len || z.Width+op.Bits > x.Width {
+		if op.Bits < 1 || op.Bits > 60 || x.Len != z.Len || z.Width+op.Bits > x.Width {
 			return fmt.Errorf("%d bits from width %d to %d", op.Bits, x.Width, z.Width)
 		}
 		return nil

@@ -267,6 +267,9 @@ func (p *Party) prepare(ctx context.Context, v *version, s *stock, hint int, at 
 }
 
 func (pr *preparation) close() {
+	if pr.preparer != nil {
+		pr.preparer.Close()
+	}
 	for _, m := range []*transport.Mesh{pr.control, pr.ot, pr.he} {
 		if m != nil {
 			m.Close()

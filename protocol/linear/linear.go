@@ -48,6 +48,9 @@ type Weights struct {
 	e *ring.Filter
 }
 
+// Format implements [fmt.Formatter] and hides the weights from every verb.
+func (w *Weights) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Weights[%d]", len(w.B)) }
+
 // newWeights derives what is computed with. Party 0 adds the public E.
 func newWeights(self int, l Layer, b share.Share, e []uint64) *Weights {
 	v := append([]uint64(nil), b...)
@@ -193,6 +196,8 @@ func (w *Weights) Apply(m *transport.Mesh, step string, masks []*Mask, x share.S
 		copy(row, x[i*in:])
 		ring.SubFrom(row, a)
 		copy(z[i*out:], u)
+		clear(a)
+		clear(u)
 	}
 	opened, err := share.Open(m, step, share.Opening{X: d, Width: w.Width})
 	if err != nil {

@@ -65,6 +65,7 @@ func (p *Preparer) Close() {
 	if p.base != nil {
 		p.base.Erase()
 	}
+	p.base, p.triples = nil, nil
 	p.otMesh.Close()
 	p.heMesh.Close()
 }
@@ -94,6 +95,7 @@ func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.
 			return err
 		})
 	if err != nil {
+		p.Close()
 		return nil, err
 	}
 	return p, nil

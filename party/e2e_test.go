@@ -296,3 +296,43 @@ func TestStoppingPartySaysSo(t *testing.T) {
 	}
 	<-stopped
 }
+
+func TestEmptyPoolIsAClearError(t *testing.T) {
+	c := newCluster(t, 2, func(i int, cfg *configs.Party) { cfg.Timeouts.Material = time.Millisecond })
+	m := testNet(1)
+	c.deploy(m)
+	_, err := c.tryPredict(m, source(1), 3)
+	e := wantError(t, err, client.CodePool, client.Nobody)
+	if e != nil && (!strings.Contains(e.Message, "3 inferences") || e.Hint == "") {
+		t.Errorf("got %q, hint %q", e.Message, e.Hint)
+	}
+	c.awaitFull()
+	c.predict(m, source(1), 3)
+}
+
+func TestSessionLimit(t *testing.T) {
+	c := newCluster(t, 2, func(i int, cfg *configs.Party) {
+		cfg.Limits.MaxSessions = 1
+		cfg.Timeouts.Material = 100 * time.Millisecond
+	})
+	m := testNet(1)
+	c.deploy(m)
+	c.awaitFull()
+	raw := c.raw("user")
+	streams := raw.send(raw.request(1))
+	for _, s := range streams { // takes its time
+		if _, err := wire.Read[wire.Accept](s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := c.tryPredict(m, source(1), 1)
+	wantError(t, err, client.CodeBusy, 0)
+	for _, s := range streams {
+		s.Close()
+	}
+	for _, p := range c.parties { // until the session has ended
+		p.slots <- struct{}{}
+		<-p.slots
+	}
+	c.predict(m, source(1), 1)
+}

@@ -163,17 +163,17 @@ func (p *Party) open() error {
 	if err != nil { // some models are unusable; the rest is served
 		p.log.Error().Err(err).Msg("models that cannot be served")
 	}
+	if p.self == 0 {
+		if err := p.models.abandon(); err != nil {
+			return err
+		}
+	}
 	// The node outlives what p.ctx ends, so that peers are told.
 	ctx := context.WithoutCancel(p.ctx)
 	if r.node, err = p2p.Listen(ctx, id, []string{p.cfg.Listen}, p2p.Options{
 		Allow: p.known, MaxStreams: streamsPerSession*p.cfg.Limits.MaxSessions + otherStreams,
 	}); err != nil {
 		return fmt.Errorf("listen: %w", err)
-	}
-	if p.self == 0 {
-		if err := p.models.abandon(); err != nil {
-			return err
-		}
 	}
 	for _, v := range p.models.all() {
 		p.log.Info().Str("model", v.name).Stringer("version", v.id).Int("pool", v.pool.level()).Msg("model is served")

@@ -96,6 +96,9 @@ func openRegistry(f files, dir string, self, n int, depth func(model string) int
 	for _, name := range names {
 		if err := r.load(name); err != nil {
 			broken = append(broken, fmt.Errorf("model %s: %w", name, err))
+			if _, ok := r.current[name]; !ok {
+				delete(r.versions, name) // not known what is current: nothing is touched
+			}
 		}
 	}
 	return r, errors.Join(broken...)

@@ -36,7 +36,8 @@ var layers = []struct {
 	{"party", "configs internal/ring internal/prg internal/wire model protocol/share protocol/linear protocol/prep protocol/infer transport transport/p2p"},
 	{"examples", ""},
 	{"scripts", ""},
-	{"cmd/tacit", "client configs examples internal/wire model party transport/p2p"},
+	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/triple transport transport/p2p"},
+	{"cmd/tacit", "client configs examples internal/bench internal/wire model party transport/p2p"},
 }
 
 // only lists dependencies that one package alone may import.

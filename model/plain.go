@@ -78,24 +78,35 @@ func (m *Model) Eval(x []uint64, batch int) ([]uint64, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	if n := m.Manifest.Input.Len(); batch < 1 || len(x)/batch != n || len(x)%batch != 0 {
-		return nil, fmt.Errorf("eval: %d elements are not %d rows of %d", len(x), batch, n)
+	if err := m.checkRows(x, batch); err != nil {
+		return nil, err
 	}
 	return Run(plain{m, batch}, &m.Manifest.Program, x)
+}
+
+func (m *Model) checkRows(x []uint64, batch int) error {
+	if n := m.Manifest.Input.Len(); batch < 1 || len(x)/batch != n || len(x)%batch != 0 {
+		return fmt.Errorf("eval: %d elements are not %d rows of %d", len(x), batch, n)
+	}
+	return nil
 }
 
 func (e plain) out(op *Op) Value { return e.m.Manifest.Program.Values[op.Out] }
 
 func (e plain) Linear(op *Op, x []uint64) ([]uint64, error) {
+	return e.linear(op, ring.NewFilter(*op.Conv, e.m.Params[op.Weights]), x), nil
+}
+
+func (e plain) linear(op *Op, f *ring.Filter, x []uint64) []uint64 {
 	z := e.out(op)
 	out := make([]uint64, e.batch*z.Len)
 	bias := e.m.Params[op.Bias]
 	for i := range out {
 		out[i] = bias[i%len(bias)]
 	}
-	ring.NewFilter(*op.Conv, e.m.Params[op.Weights]).MulAdd(out, x, e.batch)
+	f.MulAdd(out, x, e.batch)
 	ring.Reduce(out, z.Width)
-	return out, nil
+	return out
 }
 
 func (e plain) AddParam(op *Op, x []uint64) ([]uint64, error) {

@@ -25,11 +25,12 @@ type localCluster struct {
 	dir     string
 	parties []*exec.Cmd
 	stdin   []*os.File // whose end tells a party that this process is gone
+	profile string     // directory for profiles of the parties, or none
 }
 
 // prepareLocal writes the identities and the configuration of n parties, a model
-// owner and a client into dir. Model m is the only one they serve.
-func prepareLocal(dir string, n int, m configs.Model) (*localCluster, error) {
+// owner and a client into dir. They serve the given models and no other.
+func prepareLocal(dir string, n int, models ...configs.Model) (*localCluster, error) {
 	addresses, err := freeAddresses(n)
 	if err != nil {
 		return nil, err
@@ -37,9 +38,14 @@ func prepareLocal(dir string, n int, m configs.Model) (*localCluster, error) {
 	timeouts := configs.DefaultTimeouts()
 	timeouts.Material, timeouts.Prepare = 15*time.Minute, 15*time.Minute // a person waits for the only request
 	d := &configs.Deployment{
-		Models:   []configs.Model{m},
+		Models:   models,
 		Timeouts: timeouts,
-		Limits:   configs.Limits{MaxBatch: max(32, m.MaxBatch), MaxSessions: 8},
+		Limits:   configs.Limits{MaxBatch: 32, MaxSessions: 8},
+	}
+	var names []string
+	for _, m := range models {
+		names = append(names, m.Name)
+		d.Limits.MaxBatch = max(d.Limits.MaxBatch, m.MaxBatch)
 	}
 	for i, address := range addresses {
 		name := fmt.Sprintf("party%d", i)
@@ -54,7 +60,7 @@ func prepareLocal(dir string, n int, m configs.Model) (*localCluster, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Clients = append(d.Clients, configs.Client{Name: name, Identity: id, Roles: []configs.Role{role}, Models: []string{m.Name}})
+		d.Clients = append(d.Clients, configs.Client{Name: name, Identity: id, Roles: []configs.Role{role}, Models: names})
 	}
 	if err := os.WriteFile(filepath.Join(dir, "deployment.yaml"), d.YAML(), 0o600); err != nil {
 		return nil, err
@@ -117,7 +123,11 @@ func (l *localCluster) startParty(i int) error {
 		return err
 	}
 	defer read.Close()
-	c := exec.Command(self, "party", "--attached", "--config", filepath.Join(dir, "party.yaml"))
+	args := []string{"party", "--attached", "--config", filepath.Join(dir, "party.yaml")}
+	if l.profile != "" {
+		args = append(args, "--pprof", filepath.Join(l.profile, fmt.Sprintf("party%d", i)))
+	}
+	c := exec.Command(self, args...)
 	c.Stdin, c.Stdout, c.Stderr = read, log, log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt of the terminal is for this process
 	if err := c.Start(); err != nil {

@@ -62,7 +62,7 @@ As separate organisations: keygen, cluster init, party, deploy, predict.`,
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
 	root.AddCommand(demoCommand(), tryCommand(), keygenCommand(), clusterCommand(), partyCommand(),
-		deployCommand(), predictCommand(), statusCommand())
+		deployCommand(), predictCommand(), statusCommand(), benchCommand())
 	return root
 }
 

@@ -10,11 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tacit-mpc/tacit/configs"
+	"github.com/tacit-mpc/tacit/internal/bench"
 	"github.com/tacit-mpc/tacit/party"
 )
 
 func partyCommand() *cobra.Command {
-	var config string
+	var config, profiles string
 	var attached bool
 	c := &cobra.Command{
 		Use:   "party --config FILE",
@@ -43,13 +44,19 @@ error, one JSON object per line, or text when that is a terminal.`,
 			if err != nil {
 				return err
 			}
-			return p.Run(ctx)
+			if profiles == "" {
+				return p.Run(ctx)
+			}
+			return bench.Profile(profiles, func() error { return p.Run(ctx) })
 		},
 	}
 	c.Flags().StringVarP(&config, "config", "c", "party.yaml", "the party's configuration")
 	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends, as with the process that holds it")
-	if err := c.Flags().MarkHidden("attached"); err != nil {
-		panic(err)
+	c.Flags().StringVar(&profiles, "pprof", "", "for tacit bench: write FILE.cpu.pprof and FILE.heap.pprof")
+	for _, hidden := range []string{"attached", "pprof"} {
+		if err := c.Flags().MarkHidden(hidden); err != nil {
+			panic(err)
+		}
 	}
 	return c
 }

@@ -1,0 +1,139 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// A Run is a cluster to measure.
+type Run struct {
+	Net      string
+	Parties  int
+	Link     string
+	Batches  []int // rows of a request
+	Offline  int   // inferences prepared at once
+	Requests int
+}
+
+// TargetRuns are the measurements that the targets need.
+var TargetRuns = []Run{
+	{"mlp", 3, "none", []int{1, 32}, 128, 15},
+	{"mlp", 5, "none", []int{1}, 64, 15},
+	{"mlp", 3, "40ms/100Mbit", []int{1}, 32, 9},
+	{"cnn-b", 3, "none", []int{1}, 32, 9},
+	{"lenet5", 3, "none", []int{1, 32}, 32, 9},
+	{"lenet", 3, "none", []int{1}, 32, 9},
+	{"resnet", 3, "none", []int{1}, 32, 9},
+	{"relu10k", 3, "none", []int{1}, 32, 9},
+	{"gemm", 3, "none", []int{128}, 512, 3},
+}
+
+// A Target is one figure that the project promises.
+type Target struct {
+	Work, What string
+	Limit      float64
+	Unit       string
+	AtLeast    bool // the limit is one from below
+	measure    func(r *Report) (float64, bool)
+}
+
+// result takes a figure as it is measured, divided.
+func result(name string, divide float64) func(*Report) (float64, bool) {
+	return func(r *Report) (float64, bool) {
+		v, ok := r.Find(name)
+		return v / divide, ok
+	}
+}
+
+// missing is a figure of something that does not exist.
+func missing(*Report) (float64, bool) { return 0, false }
+
+// comparisons is how many are prepared and evaluated per second.
+func comparisons(r *Report) (float64, bool) {
+	const p = "macro/relu10k/n=3/none/"
+	offline, ok1 := r.Find(p + "offline/batch=32/time")
+	online, ok2 := r.Find(p + "online/batch=1/time")
+	return 10_000 / max(offline+online, 1e-9), ok1 && ok2
+}
+
+// eachComparison is what one sends, both phases together.
+func eachComparison(r *Report) (float64, bool) {
+	const p = "macro/relu10k/n=3/none/"
+	offline, ok1 := r.Find(p + "offline/batch=32/bytes")
+	online, ok2 := r.Find(p + "online/batch=1/bytes")
+	return (offline + online) / 10_000, ok1 && ok2
+}
+
+const ms, mb = 1e-3, 1e6
+
+// Targets are all of them.
+var Targets = func() []Target {
+	var all []Target
+	add := func(work, what string, limit float64, unit string, measure func(*Report) (float64, bool)) {
+		all = append(all, Target{Work: work, What: what, Limit: limit, Unit: unit, measure: measure})
+	}
+	network := func(work, net string, offlineBatch int, online, offline, onlineMB, offlineMB float64) {
+		p := MacroName(net, 3, "none")
+		off := fmt.Sprintf("%s/offline/batch=%d", p, offlineBatch)
+		add(work, "online", online, "s", result(p+"/online/batch=1/time", 1))
+		add(work, "offline", offline, "s", result(off+"/time", 1))
+		if onlineMB > 0 {
+			add(work, "online, sent", onlineMB*mb, "B", result(p+"/online/batch=1/bytes", 1))
+			add(work, "offline, sent", offlineMB*mb, "B", result(off+"/bytes", 1))
+		}
+	}
+	network("MLP 784-128-128-10", "mlp", 128, 4*ms, 30*ms, 0.1, 1)
+	add("MLP, batch 32", "online, per input", 0.8*ms, "s", result("macro/mlp/n=3/none/online/batch=32/time", 32))
+	network(`CNN "B"`, "cnn-b", 32, 30*ms, 400*ms, 3, 16)
+	network("LeNet-5", "lenet5", 32, 20*ms, 250*ms, 2, 10)
+	add("LeNet-5, batch 32", "online, per input", 6*ms, "s", result("macro/lenet5/n=3/none/online/batch=32/time", 32))
+	network("LeNet (20/50/500)", "lenet", 32, 50*ms, 700*ms, 5, 28)
+	network("mini-ResNet", "resnet", 32, 30*ms, 400*ms, 0, 0)
+	network("10,000 ReLU, garbled", "relu10k", 32, 40*ms, 250*ms, 2.5, 14)
+	add("10,000 ReLU, carry tree", "online", 8*ms, "s", missing)
+	add("10,000 ReLU, carry tree", "offline", 120*ms, "s", missing)
+	all = append(all, Target{Work: "garbled comparisons, both phases", What: "per second", Limit: 40_000, AtLeast: true, measure: comparisons})
+	add("garbled comparisons, both phases", "sent, each", 1500, "B", eachComparison)
+	add("matrix product 128x784x128", "online", 50*ms, "s", result("macro/gemm/n=3/none/online/batch=128/time", 1))
+	add("matrix product 128x784x128", "offline", 400*ms, "s", result("macro/gemm/n=3/none/offline/batch=512/time", 1.0/128))
+	add("MLP, n = 5", "online", 8*ms, "s", result("macro/mlp/n=5/none/online/batch=1/time", 1))
+	add("MLP, n = 5", "offline", 100*ms, "s", result("macro/mlp/n=5/none/offline/batch=64/time", 1))
+	add("MLP over 40 ms, 100 Mbit/s", "online", 250*ms, "s", result("macro/mlp/n=3/40ms,100Mbit/online/batch=1/time", 1))
+	for _, net := range []string{"mlp", "cnn-b", "lenet5"} {
+		add(net+", computing of a party", "over plaintext", 4, "", result(MacroName(net, 3, "none")+"/online/batch=1/cpu-ratio", 1))
+	}
+	add("linear layer, computing of a party", "over plaintext", 1.5, "", result("macro/gemm/n=3/none/online/batch=128/cpu-ratio", 1))
+	return all
+}()
+
+// Measure returns the figure, whether it was measured, and whether it is met.
+func (t Target) Measure(r *Report) (value float64, measured, met bool) {
+	value, measured = t.measure(r)
+	met = measured && (value <= t.Limit) != t.AtLeast
+	return value, measured, met
+}
+
+// WriteTargets writes every target beside what was measured.
+func WriteTargets(w io.Writer, r *Report) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "work\twhat\ttarget\tmeasured\tmet\t")
+	count := 0
+	for _, target := range Targets {
+		value, measured, met := target.Measure(r)
+		text, verdict := FormatValue(value, target.Unit), "NO"
+		switch {
+		case !measured:
+			text, verdict = "-", "not measured"
+		case met:
+			verdict = "yes"
+			count++
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", target.Work, target.What, FormatValue(target.Limit, target.Unit), text, verdict)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%d of %d met\n", count, len(Targets))
+	return err
+}

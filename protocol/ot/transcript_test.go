@@ -3,9 +3,13 @@ package ot
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"maps"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"testing"
 
@@ -72,6 +76,24 @@ func record(t *testing.T, seed uint64, key []byte, x []uint8, v []uint64) map[st
 	}
 	parties.Wait()
 	return taps[0].sent
+}
+
+// TestTranscriptIsPinned fails if any message changes.
+func TestTranscriptIsPinned(t *testing.T) {
+	const n = 20001 // more than a run and than a chunk, and no multiple of either
+	x, v := randomBits(stream(8, 0), n), make([]uint64, n)
+	for i := range v {
+		v[i] = uint64(i) * 0x9e3779b97f4a7c15
+	}
+	sent := record(t, 3, make([]byte, KeyLen), x, v)
+	sum := sha256.New()
+	for _, step := range slices.Sorted(maps.Keys(sent)) {
+		fmt.Fprintf(sum, "%s %d ", step, len(sent[step]))
+		sum.Write(sent[step])
+	}
+	if got, want := hex.EncodeToString(sum.Sum(nil)[:16]), "6b19b4d4d19df3ac005df9a5599ba80a"; got != want {
+		t.Errorf("digest %s, want %s", got, want)
+	}
 }
 
 func TestTranscriptsAreReproducible(t *testing.T) {

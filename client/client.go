@@ -73,7 +73,7 @@ func (c *Client) open(ctx context.Context, i int, class p2p.Class, first wire.Me
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, openTime, fmt.Errorf("%w within %v", errNoAnswer, openTime))
 	defer cancel()
 	peer := c.parties[i]
 	return c.node.Open(ctx, p2p.PeerID(peer.Identity), []string{peer.Address}, class, header)

@@ -16,8 +16,9 @@ func benchTargetsCommand() *cobra.Command {
 		Short: "Measure every figure the project promises",
 		Long: `Run all networks of the targets through real processes on this machine and print,
 for every target, what is promised, what was measured, and whether that is met.
-Online times are what a client sees, its connections to the parties included.
-It takes some minutes on two cores, on which nothing else should run.`,
+Online times are those at the parties from input to output, as those of peers are,
+and beside them what a client sees, opening the session included. It takes some
+minutes on two cores, on which nothing else should run.`,
 		Example: "  tacit bench targets --json targets.json",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {

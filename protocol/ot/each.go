@@ -207,11 +207,37 @@ func (s *Session) eachReceive(z [][]uint64, msg []byte, req EachRequest, send in
 
 // bitPlanes sets dst[w] to bit w of each of 128 blocks, for w < n at least.
 func bitPlanes(dst *[maxEach]prg.Block, src []prg.Block, n int) {
-	columns := 64
-	if n > columns {
-		columns = maxEach
+	for w := 0; w < n; w += 8 {
+		for half := range 2 {
+			y := columns(src[64*half:64*half+64], w/64, w%64)
+			for i, bits := range y {
+				dst[w+i][half] = bits
+			}
+		}
 	}
-	prg.Transpose(dst[:columns], prg.Bytes(src), 16, columns)
+}
+
+// columns returns eight columns of bits of 64 blocks: bit e of word i is bit
+// shift+i of word half of src[e]. In each of the eight bytes of the words it
+// transposes a square of eight rows (Warren, "Hacker's Delight", Section 7-3).
+func columns(src []prg.Block, half, shift int) (y [8]uint64) {
+	src = src[:64]
+	for r := range y {
+		for g := range 8 {
+			y[r] |= src[8*g+r][half] >> shift & 0xff << (8 * g)
+		}
+	}
+	for _, step := range [...]struct {
+		j    int
+		mask uint64
+	}{{4, 0x0f0f0f0f0f0f0f0f}, {2, 0x3333333333333333}, {1, 0x5555555555555555}} {
+		for k := 0; k < 8; k = (k + step.j + 1) &^ step.j {
+			t := (y[k]>>step.j ^ y[k+step.j]) & step.mask
+			y[k] ^= t << step.j
+			y[k+step.j] ^= t
+		}
+	}
+	return y
 }
 
 // lowBlock returns the block whose lowest n bits are 1, or all if n ≥ 128.

@@ -118,6 +118,16 @@ func (c *benchCluster) cpu() float64 {
 	return sum / float64(len(c.local.parties))
 }
 
+// memory returns the most that one of the parties has held, in bytes.
+func (c *benchCluster) memory() float64 {
+	var most int64
+	for _, p := range c.local.parties {
+		b, _ := bench.PeakMemory(p.Process.Pid)
+		most = max(most, b)
+	}
+	return float64(most)
+}
+
 // stop ends all processes.
 func (c *benchCluster) stop() error {
 	var err error

@@ -81,6 +81,7 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 	if err := w.material(ctx, c, out); err != nil {
 		return nil, err
 	}
+	out.Memory = c.memory()
 	if w.bulk > 0 {
 		err = w.beside(ctx, c, m, &out.Online[0])
 	}

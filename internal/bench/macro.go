@@ -22,6 +22,8 @@ type Macro struct {
 	OfflineBytes   float64 // per inference
 	OfflineRounds  int     // per batch
 
+	Memory float64 // the most that a party held, in bytes; 0 if the system does not tell
+
 	Online []Online
 	Steps  []Step // of the last batch, and of a request of the first size
 }
@@ -64,6 +66,9 @@ func (m *Macro) Results() []Result {
 		{Name: off + "/bytes", Value: m.OfflineBytes, Unit: "B"},
 		{Name: off + "/rounds", Value: float64(m.OfflineRounds)},
 	}
+	if m.Memory > 0 {
+		all = append(all, Result{Name: p + "/memory", Value: m.Memory, Unit: "B", Samples: 1})
+	}
 	for _, o := range m.Online {
 		on := fmt.Sprintf("%s/online/batch=%d", p, o.Batch)
 		run, plain := Summarise(on+"/run", "s", o.Run), Summarise(on+"/plain", "s", o.Plain)
@@ -98,14 +103,14 @@ func (m *Macro) Results() []Result {
 // WriteMacros writes a table of networks.
 func WriteMacros(w io.Writer, all []*Macro) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "network\tparties\tlink\tsetup\toffline, per inference\tof a batch of\tsent\trequest of\tonline\tat parties\trounds\tsent\tplaintext\tratio\t")
+	fmt.Fprintln(t, "network\tparties\tlink\tsetup\toffline, per inference\tof a batch of\tsent\trequest of\tonline\tat parties\trounds\tsent\tplaintext\tratio\tmemory of a party\t")
 	for _, m := range all {
 		for _, o := range m.Online {
 			run, plain := Summarise("", "s", o.Run), Summarise("", "s", o.Plain)
-			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%.1f\t\n", m.Net, m.Parties, m.Link,
+			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%.1f\t%s\t\n", m.Net, m.Parties, m.Link,
 				FormatValue(m.SetupSeconds, "s"), FormatValue(m.OfflineSeconds, "s"), m.OfflineBatch, FormatValue(m.OfflineBytes, "B"),
 				o.Batch, Summarise("", "s", o.Latency).Format(), run.Format(), o.Rounds, FormatValue(o.Bytes, "B"),
-				plain.Format(), run.Value/max(plain.Value, 1e-9))
+				plain.Format(), run.Value/max(plain.Value, 1e-9), FormatValue(m.Memory, "B"))
 		}
 	}
 	if err := t.Flush(); err != nil {

@@ -118,7 +118,7 @@ func TestStatistics(t *testing.T) {
 // measured is a macro measurement with every kind of figure.
 func measured() *Macro {
 	return &Macro{
-		Net: "relu10k", Parties: 3, Link: "none", SetupSeconds: 1, OfflineBatch: 32, OfflineSeconds: 0.2, OfflineBytes: 14e6, OfflineRounds: 30,
+		Net: "relu10k", Parties: 3, Link: "none", SetupSeconds: 1, OfflineBatch: 32, OfflineSeconds: 0.2, OfflineBytes: 14e6, OfflineRounds: 30, Memory: 3e8,
 		Online: []Online{{
 			Batch: 1, Latency: []float64{0.045}, Run: []float64{0.03}, Plain: []float64{0.01}, CPU: 0.02, Bytes: 2e6, Rounds: 5,
 			Alone: []float64{0.04, 0.05}, Bulk: []float64{0.06, 0.09},
@@ -139,7 +139,7 @@ func TestMacroResultsHaveNames(t *testing.T) {
 		t.Error(err)
 	}
 	for name, want := range map[string]float64{
-		"offline/batch=32/time": 0.2, "online/batch=1/time": 0.045, "online/batch=1/run": 0.03, "online/batch=1/ratio": 3,
+		"offline/batch=32/time": 0.2, "memory": 3e8, "online/batch=1/time": 0.045, "online/batch=1/run": 0.03, "online/batch=1/ratio": 3,
 		"online/batch=1/cpu-ratio": 2, "online/batch=1/bulk/p99": 0.09,
 	} {
 		if v, ok := r.Find(MacroName("relu10k", 3, "none") + "/" + name); !ok || v < want*0.999 || v > want*1.001 {

@@ -31,3 +31,19 @@ func CPUTime(pid int) (time.Duration, bool) {
 	}
 	return sum, sum > 0
 }
+
+// PeakMemory returns the most memory that a process has held so far, in bytes,
+// and false where the system does not tell.
+func PeakMemory(pid int) (int64, bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			return kb << 10, err == nil
+		}
+	}
+	return 0, false
+}

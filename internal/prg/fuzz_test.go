@@ -37,6 +37,18 @@ func FuzzLengths(f *testing.F) {
 			MaskXor(room(), src, low)
 			newStream(delta, high).Blocks(room())
 			Transpose(room(), rows, stride, n)
+			x := Bytes(src)[:n]
+			Deltas(room(), x, delta, src, nil)
+			h.HalfGates(room(), room(), room(), &Gates{
+				A: src, B: src, Add0: [2][]Block{src}, AddK: [2][]Block{nil, src},
+				TweakA: countUp(tweak, n), TweakB: Block{tweak[0] + uint64(n), ^tweak[1]}, Delta: delta,
+			})
+			z, packed := room(), make([]uint16, (n+15)/16)
+			Lsbs(packed, src)
+			r := Rows{A: src, B: src, G0: src, G1: got[0], K: src, La: packed, Lb: packed, TweakA: tweak, TweakB: Block{low, ^high}}
+			h.Evaluate(z, &r)
+			r.K = nil
+			h.Evaluate(z, &r)
 			lsbs := room()
 			bits := make([]uint16, (n+15)/16)
 			Lsbs(bits, src)

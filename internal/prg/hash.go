@@ -45,8 +45,12 @@ func (h *Hash) Sum(dst, src []Block, tweak Block) {
 // hx[i] = h0[i] ⊕ H(src[i] ⊕ delta, tweak + i) for all of src. h0 may be src,
 // else the three do not overlap.
 func (h *Hash) Pair(h0, hx, src []Block, tweak, delta Block) {
-	h0, hx = h0[:len(src):len(h0)], hx[:len(src):len(hx)]
 	recordTweaks(h.name, tweak, len(src))
+	h.pair(h0, hx, src, tweak, delta)
+}
+
+func (h *Hash) pair(h0, hx, src []Block, tweak, delta Block) {
+	h0, hx = h0[:len(src):len(h0)], hx[:len(src):len(hx)]
 	if len(src) == 0 || pairKernel(h0, hx, src, &h.rk, &tweak, &delta) {
 		return
 	}

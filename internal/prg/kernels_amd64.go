@@ -170,3 +170,52 @@ func transposeKernel(dst []Block, src []byte, stride, n int) int {
 	}
 	return n
 }
+
+// deltasKernel works on a stretch.
+func deltasKernel(dst []Block, x []uint8, delta *Block, a, b []Block) int {
+	n := whole(len(x), 16)
+	if n > 0 {
+		dst, x, a, b = dst[:n], x[:n], a[:n], b[:n]
+		deltas512(&dst[0], &a[0], &b[0], &x[0], delta, n)
+	}
+	return n
+}
+
+// halfGatesKernel works on a stretch.
+func halfGatesKernel(g0, g1, k []Block, g *Gates, rk *roundKeys) int {
+	n := whole(len(g.A), 8)
+	if n > 0 {
+		g0, g1, k = g0[:n], g1[:n], k[:n]
+		a, b := g.A[:n], g.B[:n]
+		x0, y0, x1, y1 := g.Add0[0][:n], g.Add0[1][:n], g.Add1[0][:n], g.Add1[1][:n]
+		xk, yk := g.AddK[0][:n], g.AddK[1][:n]
+		halfGates512(&g0[0], &g1[0], &k[0], &a[0], &b[0], &x0[0], &y0[0], &x1[0], &y1[0], &xk[0], &yk[0],
+			n, rk, &g.TweakA, &g.TweakB, &g.Delta)
+	}
+	return n
+}
+
+func evaluateKernel(z []Block, r *Rows, rk *roundKeys) int {
+	n := whole(len(r.A), 16)
+	if n == 0 {
+		return 0
+	}
+	z, a, b := z[:n], r.A[:n], r.B[:n]
+	ta, tb := r.TweakA, r.TweakB
+	var g0, g1, k []Block
+	var la, lb []uint16
+	if r.K != nil {
+		g0, g1, k, la, lb = r.G0[:n], r.G1[:n], r.K[:n], r.La[:n/16], r.Lb[:n/16]
+	}
+	for i := 0; i < n; i += longest {
+		count := min(longest, n-i)
+		if r.K != nil {
+			evaluate512(&z[i], &a[i], &b[i], &g0[i], &g1[i], &k[i], &la[i/16], &lb[i/16], count, rk, &ta, &tb)
+		} else {
+			addHashes512(&z[i], &a[i], &b[i], count, rk, &ta, &tb)
+		}
+		ta[0] += uint64(count)
+		tb[0] += uint64(count)
+	}
+	return n
+}

@@ -120,6 +120,78 @@ func TestSumAndPairAreTheFormula(t *testing.T) {
 	})
 }
 
+// A garbled gate that is evaluated gives the label of its value, for which the
+// rows add up as those of all garblers do.
+func TestHalfGatesAreTheFormula(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		for _, n := range lengths() {
+			k, delta := block(), block()
+			h, tweak := NewHash(k), block()
+			ta, tb := tweak, Block{tweak[0], ^tweak[1]}
+			a, b, x, y := blocks(n), blocks(n), blocks(n), blocks(n)
+			g0, ok0 := guarded(n)
+			g1, ok1 := guarded(n)
+			gk, okK := guarded(n)
+			h.HalfGates(g0, g1, gk, &Gates{
+				A: a, B: b, Add0: [2][]Block{x, y}, Add1: [2][]Block{y}, AddK: [2][]Block{nil, x}, TweakA: ta, TweakB: tb, Delta: delta,
+			})
+			want := [3][]Block{}
+			for i := range n {
+				hash := func(x, t Block) Block { return naiveHash(k, x, Block{t[0] + uint64(i), t[1]}) }
+				ha, hb := hash(a[i], ta), hash(b[i], tb)
+				want[0] = append(want[0], Xor(Xor(ha, hash(Xor(a[i], delta), ta)), Xor(x[i], y[i])))
+				want[1] = append(want[1], Xor(Xor(hb, hash(Xor(b[i], delta), tb)), y[i]))
+				want[2] = append(want[2], Xor(Xor(ha, hb), x[i]))
+			}
+			check(t, "G0", g0, want[0], ok0)
+			check(t, "G1", g1, want[1], ok1)
+			check(t, "K", gk, want[2], okK)
+
+			la, lb := make([]uint16, (n+15)/16), make([]uint16, (n+15)/16)
+			Lsbs(la, x)
+			Lsbs(lb, y)
+			z, okZ := guarded(n)
+			r := Rows{A: a, B: b, G0: g0, G1: g1, K: gk, La: la, Lb: lb, TweakA: ta, TweakB: tb}
+			h.Evaluate(z, &r)
+			var sum []Block
+			for i := range n {
+				hash := func(x, t Block) Block { return naiveHash(k, x, Block{t[0] + uint64(i), t[1]}) }
+				s := Xor(Xor(hash(a[i], ta), hash(b[i], tb)), gk[i])
+				s = Xor(s, And(g0[i], uint8(x[i][0])))
+				sum = append(sum, Xor(s, And(Xor(g1[i], a[i]), uint8(y[i][0]))))
+			}
+			check(t, "evaluation", z, sum, okZ)
+			r.K = nil
+			h.Evaluate(z, &r)
+			for i := range n {
+				sum[i] = Xor(Xor(sum[i], want[2][i]), x[i])
+			}
+			check(t, "evaluation without rows", z, sum, okZ)
+		}
+	})
+}
+
+func TestDeltasAndSumAreTheFormula(t *testing.T) {
+	atLevels(t, func(t *testing.T) {
+		for _, n := range lengths() {
+			a, b, c, delta := blocks(n), blocks(n), blocks(n), block()
+			x := Bytes(blocks(n))[:n]
+			dst, ok := guarded(n)
+			var want, sum []Block
+			for i := range n {
+				want = append(want, Xor(And(delta, x[i]), Xor(a[i], b[i])))
+				sum = append(sum, Xor(a[i], Xor(b[i], c[i])))
+			}
+			Deltas(dst, x, delta, a, b)
+			check(t, "deltas", dst, want, ok)
+			Sum(dst, a, b, c)
+			check(t, "sum", dst, sum, ok)
+			Sum(dst, a)
+			check(t, "sum of one", dst, a, ok)
+		}
+	})
+}
+
 func TestGGMIsTheFormula(t *testing.T) {
 	kl, kr := Block{0x243f6a8885a308d3, 0x13198a2e03707344}, Block{0xa4093822299f31d0, 0x082efa98ec4e6c89}
 	atLevels(t, func(t *testing.T) {

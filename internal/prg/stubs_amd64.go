@@ -57,7 +57,27 @@ func maskXor512(dst *[2]uint64, src *[2]uint64, mask uint64, n int)
 //go:noescape
 func lsbs512(dst *uint16, src *[2]uint64, n int)
 
+// deltas512 sets dst = x*delta ^ a ^ b for the lowest bits of x, n > 0 a multiple of 16.
+//
+//go:noescape
+func deltas512(dst *[2]uint64, a *[2]uint64, b *[2]uint64, x *uint8, delta *[2]uint64, n int)
+
 // transpose512 transposes 128 rows, stride bytes apart, of n bits, n > 0 a multiple of 512.
 //
 //go:noescape
 func transpose512(dst *[2]uint64, src *byte, stride int, n int, scratch *[8192]byte)
+
+// halfGates512 garbles n gates, n > 0 a multiple of 8.
+//
+//go:noescape
+func halfGates512(g0 *[2]uint64, g1 *[2]uint64, k *[2]uint64, a *[2]uint64, b *[2]uint64, x0 *[2]uint64, y0 *[2]uint64, x1 *[2]uint64, y1 *[2]uint64, xk *[2]uint64, yk *[2]uint64, n int, rk *[176]byte, ta *[2]uint64, tb *[2]uint64, delta *[2]uint64)
+
+// evaluate512 sets z = H(a) ^ H(b) ^ la*g0 ^ lb*(g1 ^ a) ^ k, n > 0 a multiple of 16.
+//
+//go:noescape
+func evaluate512(z *[2]uint64, a *[2]uint64, b *[2]uint64, g0 *[2]uint64, g1 *[2]uint64, k *[2]uint64, la *uint16, lb *uint16, n int, rk *[176]byte, ta *[2]uint64, tb *[2]uint64)
+
+// addHashes512 sets z ^= H(a) ^ H(b), n > 0 a multiple of 16.
+//
+//go:noescape
+func addHashes512(z *[2]uint64, a *[2]uint64, b *[2]uint64, n int, rk *[176]byte, ta *[2]uint64, tb *[2]uint64)

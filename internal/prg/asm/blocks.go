@@ -73,3 +73,38 @@ func lsbs512() {
 	VZEROUPPER()
 	RET()
 }
+
+func deltas512() {
+	function("deltas512", "func(dst, a, b *[2]uint64, x *uint8, delta *[2]uint64, n int)",
+		"sets dst = x*delta ^ a ^ b for the lowest bits of x, n > 0 a multiple of 16.")
+	dst, a, b, x, n := ptr("dst"), ptr("a"), ptr("b"), ptr("x"), ptr("n")
+	delta, ones, bytes, even, o := ZMM(), XMM(), XMM(), GP64(), GP64()
+	VBROADCASTI32X4(Mem{Base: ptr("delta")}, delta)
+	MOVQ(U32(1), o)
+	VPBROADCASTB(o.As32(), ones)
+	MOVQ(U32(0x55555555), even)
+	Label("loop")
+	k16, g := K(), GP64()
+	VMOVDQU(Mem{Base: x}, bytes)
+	VPTESTMB(ones, bytes, k16)
+	KMOVW(k16, g.As32())
+	PDEPQ(even, g, g)
+	LEAQ(Mem{Base: g, Index: g, Scale: 2}, g) // each bit doubled, for the words of a block
+	for i := range 4 {
+		on, z := K(), ZMM()
+		KMOVB(g.As32(), on)
+		if i < 3 {
+			SHRQ(Imm(8), g)
+		}
+		VMOVDQU64(Mem{Base: a, Disp: 64 * i}, z)
+		VPXORQ(Mem{Base: b, Disp: 64 * i}, z, z)
+		VPXORQ(delta, z, on, z)
+		VMOVDQU64(z, Mem{Base: dst, Disp: 64 * i})
+	}
+	advance(256, dst, a, b)
+	advance(16, x)
+	SUBQ(U32(16), n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}

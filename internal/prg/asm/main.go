@@ -23,7 +23,11 @@ func main() {
 	fold512()
 	maskXor512()
 	lsbs512()
+	deltas512()
 	transpose512()
+	halfGates512()
+	evaluate512(true)
+	evaluate512(false)
 	Generate()
 }
 

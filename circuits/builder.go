@@ -59,5 +59,52 @@ func (b *Builder) Build(out Wire) *Circuit {
 			c.classes[g.B] |= Label
 		}
 	}
+	c.place()
 	return &c
+}
+
+// place sets the places of all labels. A slot is free again after the last gate
+// that reads it; the output of a gate never takes that of an operand.
+func (c *Circuit) place() {
+	root, last := make([]Wire, len(c.gates)), make([]Wire, len(c.gates))
+	for w, g := range c.gates {
+		root[w] = Wire(w)
+		if g.Op != Xor && g.Op != And {
+			continue
+		}
+		if g.Op == Xor && c.classes[g.A].Has(Latent) {
+			root[w] = root[g.B]
+		} else if g.Op == Xor && c.classes[g.B].Has(Latent) {
+			root[w] = root[g.A]
+		}
+		last[root[g.A]], last[root[g.B]] = Wire(w), Wire(w)
+	}
+	var free []int
+	c.places = make([]Place, len(c.gates))
+	for w, g := range c.gates {
+		p := Place{-1, -1}
+		switch label := c.classes[w].Has(Label); {
+		case root[w] != Wire(w):
+			p = c.places[root[w]]
+		case !label || c.classes[w].Has(Latent):
+		case g.Op == Public:
+			p.Input = c.labelled
+			c.labelled++
+		default:
+			if len(free) == 0 {
+				free = append(free, c.slots)
+				c.slots++
+			}
+			p.Slot, free = free[len(free)-1], free[:len(free)-1]
+		}
+		c.places[w] = p
+		if g.Op != Xor && g.Op != And {
+			continue
+		}
+		for i, r := range []Wire{root[g.A], root[g.B]} {
+			if slot := c.places[r].Slot; slot >= 0 && last[r] == Wire(w) && (i == 0 || r != root[g.A]) {
+				free = append(free, slot)
+			}
+		}
+	}
 }

@@ -6,7 +6,10 @@
 // is shared among them, and it is what masks the secret of the computation.
 package circuits
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // MaxBits is the widest comparison.
 const MaxBits = 64
@@ -53,13 +56,31 @@ func (c Class) Has(d Class) bool { return c&d == d }
 
 // A Circuit computes one bit. It is not changed once built.
 type Circuit struct {
-	gates   []Gate
-	classes []Class
-	out     Wire
-	public  []Wire
-	masked  []Wire
-	ands    []Wire
+	gates    []Gate
+	classes  []Class
+	out      Wire
+	public   []Wire
+	masked   []Wire
+	ands     []Wire
+	labelled int // public inputs that need labels
+	places   []Place
+	slots    int
 }
+
+// A Place says where the label of a wire is found while one goes through the
+// gates in order.
+type Place struct {
+	Input int // among the labels of public inputs, or −1
+	Slot  int // among [Circuit.Slots] places that are used again, or −1
+}
+
+// Place returns the place of wire w, which needs labels. If it has none, its
+// label is the zero string. A sum with a latent wire has the label, and so the
+// place, of the other operand.
+func (c *Circuit) Place(w Wire) Place { return c.places[w] }
+
+// Slots is the number of places for labels that are not of inputs.
+func (c *Circuit) Slots() int { return c.slots }
 
 // Gates returns the definitions of all wires, in the order in which they can
 // be evaluated.
@@ -82,15 +103,7 @@ func (c *Circuit) Masked() []Wire { return c.masked }
 func (c *Circuit) Ands() []Wire { return c.ands }
 
 // Labelled returns how many public inputs need labels.
-func (c *Circuit) Labelled() int {
-	n := 0
-	for _, w := range c.public {
-		if c.classes[w].Has(Label) {
-			n++
-		}
-	}
-	return n
-}
+func (c *Circuit) Labelled() int { return c.labelled }
 
 // HasProduct reports whether the product of the masks of the operands of the
 // And gate w can be other than 0.
@@ -150,6 +163,18 @@ func Comparison(m int) *Circuit {
 	if m < 2 || m > MaxBits {
 		panic(fmt.Sprintf("circuits: comparison of %d bits", m))
 	}
+	return comparisons[m]()
+}
+
+// comparisons makes each circuit once.
+var comparisons = func() (made [MaxBits + 1]func() *Circuit) {
+	for m := range made {
+		made[m] = sync.OnceValue(func() *Circuit { return comparison(m) })
+	}
+	return made
+}()
+
+func comparison(m int) *Circuit {
 	var b Builder
 	c, r := make([]Wire, m), make([]Wire, m)
 	for k := range m {

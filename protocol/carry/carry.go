@@ -1,0 +1,219 @@
+// Package carry compares a public number with a masked one on XOR shares: the
+// alternative to garbled circuits (package garble) with few bytes and no keys.
+//
+// For public c and random bits r that the parties share, it tells the sign of
+// c − r mod 2ᵐ, masked by a random bit λ:
+//
+//	e = ¬c_top ⊕ r_top ⊕ borrow ⊕ λ,   top = m−1
+//
+// where borrow says that c is below r without their top bits. Bit k generates a
+// borrow if g = ¬cₖ·rₖ and propagates one if p = ¬cₖ ⊕ rₖ. For d neighbours 0
+// (lowest) to d−1,
+//
+//	g = g_{d−1} ⊕ p_{d−1}·(g_{d−2} ⊕ p_{d−2}·( … ⊕ p₁·g₀)),   p = p_{d−1}⋯p₀
+//
+// A [Tree] computes them in nodes of several children, as carry look-ahead does,
+// and not in a chain. A node needs no multiplication online:
+//
+//   - Level 0, up to 4 bits: g and p are multilinear in the bits of r, with
+//     coefficients that depend on c alone. With shares of all products of these
+//     bits, made beforehand, they are local.
+//   - Above, up to 6 children: the parties open P = p ⊕ β and G = g ⊕ α, with α, β
+//     random. Now g and p of the node are multilinear in the masks, with public
+//     coefficients, and local with shares of the products of masks.
+//
+// So the levels cost one round each: none for m ≤ 5, one up to m = 25, two up to
+// 64; then e is opened. A comparison of 20 bits opens 9 bits in 2 rounds.
+//
+// The products ([Run]) are those in the formula. With u_t for p's mask, or bit t
+// of r, and leaves α_t (of g_t, t < d−1), and r₀ or β₀, list L₀ has the leaves of
+// level 0, and
+//
+//	L_t = L_{t−1} ∪ {u_t} ∪ u_t·L_{t−1} ∪ {α_t}
+//
+// so that step t multiplies the one bit u_t with all of L_{t−1}: one correlated OT
+// for each pair of parties ([ot.Session.AndEach]). Online the lists fold from the
+// top: S_{t−1}[x] = P_t·S_t[x] ⊕ S_t[u_t·x] is a share of p_{d−1}⋯p_t·x if S_t[x] is
+// one of p_{d−1}⋯p_{t+1}·x, and so is S_{t−1}[1] with x = 1.
+//
+// Security: passive, up to n−1 corrupt parties. The products are those of
+// package ot and stay shared. Opened are P, G and e. An honest party's message is
+// its share of p, g or the sign, XORed with its share of β, α or λ, which it drew
+// for this one opening and uses otherwise only in products: it is uniform and
+// independent of all else that is seen. c is public. Terms are for one use: P
+// under one β twice reveals the sum of two p, which are functions of r.
+//
+// Reference: D. Beaver, "Efficient Multiparty Protocols Using Circuit
+// Randomization", CRYPTO '91; A. Ben-Efraim, M. Nielsen, E. Omri, "Turbospeedz",
+// ACNS 2019, ePrint 2019/080, for masks made for the circuit; A. Patra, T.
+// Schneider, A. Suresh, H. Yalame, "ABY2.0: Improved Mixed-Protocol Secure
+// Two-Party Computation", USENIX Security 2021, ePrint 2020/1225, for And gates of
+// many inputs with one opening; A. Weinberger, J. Smith, "A Logic for High-Speed
+// Addition", 1958, for look-ahead.
+//
+// Deviations: instead of triples, products of the masks of a node, for n parties;
+// the first four bits of look-ahead are products of r itself, so that nothing is
+// opened for them.
+package carry
+
+import "fmt"
+
+const (
+	groupBits = 4  // of r in a node of level 0, at most
+	rootArity = 6  // children of the root, at most
+	nodeArity = 4  // children of nodes between, at most
+	maxBits   = 64 // of a comparison
+)
+
+// A Tree is the shape of the comparison of m bits. It is not changed once made.
+type Tree struct {
+	bits   int
+	nodes  []node // children before parents, the root last
+	levels int
+	terms  int // planes of all nodes
+}
+
+// A node combines neighbours, the lowest first.
+type node struct {
+	level int  // 0: its children are bits of r
+	first int  // bit of r, or number of a node: the lowest child
+	arity int  // d
+	prop  bool // p is needed
+	at    int  // its first term
+}
+
+// For returns the tree for m bits, 2 to 64.
+func For(m int) *Tree {
+	if m < 2 || m > maxBits {
+		panic(fmt.Sprintf("carry: comparison of %d bits", m))
+	}
+	t := &Tree{bits: m}
+	children := t.add(0, 0, m-1, groupBits)
+	for len(children) > 1 {
+		t.levels++
+		arity := nodeArity
+		if len(children) <= rootArity {
+			arity = rootArity
+		}
+		children = t.add(t.levels, children[0], len(children), arity)
+	}
+	return t
+}
+
+// add makes a level of nodes, of about the same arity, over n children, and
+// returns their numbers.
+func (t *Tree) add(level, first, n, arity int) []int {
+	var added []int
+	count := (n + arity - 1) / arity
+	for i := range count {
+		lo, hi := i*n/count, (i+1)*n/count
+		nd := node{level: level, first: first + lo, arity: hi - lo, prop: i > 0, at: t.terms}
+		added = append(added, len(t.nodes))
+		t.nodes = append(t.nodes, nd)
+		t.terms += nd.size(nd.arity - 1)
+	}
+	return added
+}
+
+// size returns the length of list L_t of the node.
+func (n node) size(t int) int {
+	size := 1
+	if n.level > 0 && n.prop {
+		size = 2 // α₀, β₀
+	}
+	for i := 1; i <= t; i++ {
+		size = 2*size + 1
+		if n.level > 0 && i < n.arity-1 {
+			size++ // α_i
+		}
+	}
+	return size
+}
+
+// Within the terms of a node u_t, t ≥ 1, is number size(t−1), its products
+// follow, and α_t comes last.
+func (n node) top(t int) int { return n.at + n.size(t-1) }
+
+func (n node) alpha(t int) int {
+	if t == 0 {
+		return n.at
+	}
+	return n.at + 2*n.size(t-1) + 1
+}
+
+// beta returns the number of the mask of p_t. Of p₀ there is one only if the
+// node needs p.
+func (n node) beta(t int) int {
+	if t == 0 {
+		return n.at + 1
+	}
+	return n.top(t)
+}
+
+// Levels returns the number of rounds between c and e.
+func (t *Tree) Levels() int { return t.levels }
+
+// Terms returns the number of planes that a comparison spends: the terms of all
+// nodes, and r_top ⊕ λ.
+func (t *Tree) Terms() int { return t.terms + 1 }
+
+// Products returns the number of products of two bits made beforehand.
+func (t *Tree) Products() int {
+	p := 0
+	for _, n := range t.nodes {
+		for i := 1; i < n.arity; i++ {
+			p += n.size(i - 1)
+		}
+	}
+	return p
+}
+
+// depth returns the number of steps in which products are made.
+func (t *Tree) depth() int {
+	d := 0
+	for _, n := range t.nodes {
+		d = max(d, n.arity-1)
+	}
+	return d
+}
+
+// masks returns the terms of node n that are fresh random bits, if its level is
+// above 0, with those that products start from, the u_t, apart.
+func (n node) masks() (alphas, tops []int) {
+	alphas = append(alphas, n.alpha(0))
+	if n.prop {
+		alphas = append(alphas, n.beta(0))
+	}
+	for t := 1; t < n.arity; t++ {
+		tops = append(tops, n.top(t))
+		if t < n.arity-1 {
+			alphas = append(alphas, n.alpha(t))
+		}
+	}
+	return alphas, tops
+}
+
+// openings calls f for everything that level opens: P_i or G_i of child i of
+// node n, whose mask is a term.
+func (t *Tree) openings(level int, f func(n, child int, prop bool, mask int)) {
+	for i, n := range t.nodes {
+		if n.level != level {
+			continue
+		}
+		for c := range n.arity {
+			if c < n.arity-1 {
+				f(i, c, false, n.alpha(c))
+			}
+			if c > 0 || n.prop {
+				f(i, c, true, n.beta(c))
+			}
+		}
+	}
+}
+
+// Opened returns the number of bits that level opens, 1 to Levels.
+func (t *Tree) Opened(level int) int {
+	bits := 0
+	t.openings(level, func(int, int, bool, int) { bits++ })
+	return bits
+}

@@ -1,0 +1,68 @@
+package carry
+
+import (
+	"crypto/subtle"
+
+	"github.com/tacit-mpc/tacit/protocol/ot"
+)
+
+// complement returns the low m bits of ¬c, as planes that are zero beyond the
+// last element.
+func complement(c []uint64, m int) [][]uint64 {
+	words := ot.PlaneWords(len(c))
+	flat, planes := make([]uint64, m*words), make([][]uint64, m)
+	for k := range planes {
+		planes[k] = flat[k*words:][:words]
+	}
+	var square [64]uint64
+	for lo := 0; lo < len(c); lo += 64 {
+		part := c[lo:min(lo+64, len(c))]
+		for i, v := range part {
+			square[i] = ^v
+		}
+		clear(square[len(part):])
+		transpose(&square)
+		for k := range planes {
+			planes[k][lo/64] = square[k]
+		}
+	}
+	return planes
+}
+
+// transpose transposes a square of bits: in six rounds it swaps the
+// off-diagonal quarters of ever smaller squares (Warren, "Hacker's Delight",
+// Section 7-3).
+func transpose(a *[64]uint64) {
+	m := uint64(0x00000000ffffffff)
+	for j := 32; j != 0; j, m = j>>1, m^(m<<(j>>1)) {
+		for k := 0; k < 64; k = (k + j + 1) &^ j {
+			t := (a[k]>>j ^ a[k+j]) & m
+			a[k] ^= t << j
+			a[k+j] ^= t
+		}
+	}
+}
+
+// xorAll returns the sum of equally long messages.
+func xorAll(parts [][]byte) []byte {
+	sum := append([]byte(nil), parts[0]...)
+	for _, p := range parts[1:] {
+		subtle.XORBytes(sum, sum, p)
+	}
+	return sum
+}
+
+// unpack returns the first n bits of a plane, a byte each.
+func unpack(dst []uint8, plane []uint64) {
+	const (
+		low      = 0x0101010101010101 // the lowest bit of every byte
+		diagonal = 0x8040201008040201 // bit i of byte i
+	)
+	for i := 0; i < len(dst); i += 8 {
+		spread := plane[i/64] >> (i % 64) & 0xff * low & diagonal // byte i is 0 or 2^i
+		spread = (spread + 0x7f*low) >> 7 & low
+		for b := range dst[i:min(i+8, len(dst))] {
+			dst[i+b] = uint8(spread >> (8 * b))
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -61,7 +63,11 @@ func readNPY(f io.Reader) (rows [][]float32, err error) {
 			rows, err = nil, fmt.Errorf("not a NumPy file: %v", p)
 		}
 	}()
-	r, err := npy.NewReader(f)
+	b := bufio.NewReader(f)
+	if err := checkHeader(b); err != nil {
+		return nil, err
+	}
+	r, err := npy.NewReader(b)
 	if err != nil {
 		return nil, fmt.Errorf("not a NumPy file: %w", err)
 	}
@@ -84,6 +90,24 @@ func readNPY(f io.Reader) (rows [][]float32, err error) {
 		return nil, err
 	}
 	return slices.Collect(slices.Chunk(flat, n/shape[0])), nil
+}
+
+// checkHeader refuses a header longer than any array has, which the library
+// would otherwise read and search for minutes.
+func checkHeader(r *bufio.Reader) error {
+	const limit = 4096
+	b, err := r.Peek(12)
+	if err != nil {
+		return errors.New("not a NumPy file: it is too short")
+	}
+	length := int(binary.LittleEndian.Uint16(b[8:]))
+	if version := b[6]; version > 1 {
+		length = int(binary.LittleEndian.Uint32(b[8:]))
+	}
+	if length > limit {
+		return fmt.Errorf("not a NumPy file: a header of %d bytes", length)
+	}
+	return nil
 }
 
 // numbers reads n elements of any numeric type.
@@ -122,19 +146,19 @@ func readCSV(f io.Reader) ([][]float32, error) {
 			return nil, err
 		}
 		row := make([]float32, len(record))
-		bad := ""
+		bad := -1
 		for i, s := range record {
 			x, err := strconv.ParseFloat(strings.TrimSpace(s), 32)
 			if err != nil {
-				bad = s
+				bad = i
 			}
 			row[i] = float32(x)
 		}
 		switch {
-		case bad == "":
+		case bad < 0:
 			rows = append(rows, row)
 		case line > 1:
-			return nil, fmt.Errorf("line %d: %q is not a number", line, bad)
+			return nil, fmt.Errorf("line %d: %q is not a number", line, record[bad])
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -68,6 +69,7 @@ func TestReadRefuses(t *testing.T) {
 		"empty.csv":  "a,b\n",
 		"words.csv":  "a,b\n1,x\n",
 		"ragged.csv": "1,2\n3\n",
+		"gaps.csv":   ",\n1,\n",
 		"word.json":  `[["a"]]`,
 		"x.npy":      "\x93NUMPY",
 		"y.npy":      "no",
@@ -99,6 +101,18 @@ func FuzzReadNPY(f *testing.F) {
 		rows, err := readNPY(bytes.NewReader(b))
 		if err == nil && len(slices.Concat(rows...)) == 0 {
 			t.Error("an empty array was accepted")
+		}
+	})
+}
+
+func FuzzReadText(f *testing.F) {
+	f.Add("a,b\n1,2\n")
+	f.Add("[[1,[2]],[3,4]]")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, read := range []func(io.Reader) ([][]float32, error){readCSV, readJSON} {
+			if rows, err := read(strings.NewReader(s)); err == nil && len(slices.Concat(rows...)) > len(s) {
+				t.Errorf("%d numbers from %d characters", len(slices.Concat(rows...)), len(s))
+			}
 		}
 	})
 }

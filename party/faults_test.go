@@ -130,7 +130,7 @@ func (c *cluster) tap(i int, f func(step string)) {
 func TestKillAtEveryStep(t *testing.T) {
 	stride := 7
 	if slow {
-		stride = 21
+		stride = 63
 	}
 	for victim := range 3 {
 		all := steps(t, victim)
@@ -142,7 +142,9 @@ func TestKillAtEveryStep(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("party %d at %s", victim, step), func(t *testing.T) {
-				t.Parallel()
+				if !slow { // peers that starve look dead
+					t.Parallel()
+				}
 				killAt(t, victim, step)
 			})
 		}

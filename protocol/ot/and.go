@@ -1,16 +1,20 @@
 package ot
 
 import (
+	"crypto/subtle"
+
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
 // An AndRequest asks for the products of the bits of A and B. All parties hold
-// shares of both; all but Eval, the evaluator, hold keys. Layer, Gate and the
-// elements Element, Element+1, … name the products: they are part of the
-// tweaks, and do not repeat within a call.
+// shares of both; all but Eval, the evaluator, hold keys. AddA and AddB, unless
+// empty, are added to A and B beforehand. Layer, Gate and the elements Element,
+// Element+1, … name the products: they are part of the tweaks, and do not repeat
+// within a call.
 type AndRequest struct {
 	A, B        Bits
+	AddA, AddB  Bits
 	Eval        int
 	Layer, Gate int
 	Element     uint64
@@ -60,45 +64,87 @@ func (s *Session) And(m *transport.Mesh, step string, reqs []AndRequest) ([][]ui
 		return nil, nil
 	}
 	cuts := s.andPieces(reqs)
-	z, out := make([][]uint8, len(reqs)), make([][]uint8, s.n)
-	length := make([]int, s.n) // bits to come
-	for r, req := range reqs {
-		req.check(s.n)
-		z[r] = make([]uint8, req.A.Len())
-		for e := range z[r] {
-			z[r][e] = req.A.X[e] & req.B.X[e]
-		}
-		s.counts.Ands += int64(len(z[r]))
+	jobs, out := make([]andJob, len(reqs)), make([][]byte, s.n)
+	sent, length := make([]int, s.n), make([]int, s.n) // bits
+	for _, req := range reqs {
 		for _, c := range crosses(s.n, req.Eval) {
 			if c.send == s.self {
-				out[c.recv] = s.andSend(out[c.recv], z[r], req, c, cuts[r])
+				sent[c.recv] += req.A.Len()
 			} else if c.recv == s.self {
-				length[c.send] += len(z[r])
+				length[c.send] += req.A.Len()
 			}
 		}
 	}
-	in, err := swapBits(m, step, out, length)
-	if err != nil {
+	for j := range out {
+		out[j] = s.arena.bytes((sent[j] + 7) / 8)
+		clear(out[j])
+		sent[j] = 0
+	}
+	for r, req := range reqs {
+		req.check(s.n)
+		jobs[r] = s.andJob(req, cuts[r])
+		for _, c := range crosses(s.n, req.Eval) {
+			if c.send == s.self {
+				s.andSend(out[c.recv], sent[c.recv], jobs[r], c)
+				sent[c.recv] += req.A.Len()
+			}
+		}
+		s.counts.Ands += int64(req.A.Len())
+	}
+	in := make([][]byte, s.n)
+	for j := range in {
+		in[j] = s.arena.bytes((length[j] + 7) / 8)
+	}
+	if err := m.Exchange(step, out, in); err != nil {
 		return nil, err
 	}
+	z, at := make([][]uint8, len(reqs)), make([]int, s.n)
 	for r, req := range reqs {
 		for _, c := range crosses(s.n, req.Eval) {
 			if c.recv == s.self {
-				s.andReceive(in[c.send][:len(z[r])], z[r], req, c, cuts[r])
-				in[c.send] = in[c.send][len(z[r]):]
+				s.andReceive(in[c.send], at[c.send], jobs[r], c)
+				at[c.send] += req.A.Len()
 			}
 		}
+		z[r] = jobs[r].z
 	}
 	return z, nil
 }
 
 func (r AndRequest) check(n int) {
 	garblers := All(n).Without(r.Eval)
-	for _, b := range []Bits{r.A, r.B} {
+	for i, b := range []Bits{r.A, r.B, r.AddA, r.AddB} {
+		if i >= 2 && b.M == nil {
+			continue
+		}
 		if len(b.X) != len(r.A.X) || b.Holders != All(n) || b.Keys&garblers != garblers {
 			panic("ot: and: all parties hold shares, all but the evaluator keys")
 		}
 	}
+}
+
+// An andJob is a request on its way.
+type andJob struct {
+	req  AndRequest
+	x    [2][]uint8 // this party's shares of both operands
+	z    []uint8    // and of the products
+	cuts []piece
+}
+
+func (s *Session) andJob(req AndRequest, cuts []piece) andJob {
+	j := andJob{req: req, x: [2][]uint8{req.A.X, req.B.X}, z: s.arena.bytes(len(req.A.X)), cuts: cuts}
+	for half, add := range []Bits{req.AddA, req.AddB} {
+		if add.M != nil {
+			x := s.arena.bytes(len(j.z))
+			subtle.XORBytes(x, j.x[half], add.X)
+			j.x[half] = x
+		}
+	}
+	a, b := j.x[0], j.x[1]
+	for e := range j.z {
+		j.z[e] = a[e] & b[e]
+	}
+	return j
 }
 
 func (s *Session) andPieces(reqs []AndRequest) [][]piece {
@@ -109,60 +155,70 @@ func (s *Session) andPieces(reqs []AndRequest) [][]piece {
 	return s.pieces(lens, per, blocks)
 }
 
-// operands returns the vectors of the receiver's and of the sender's bit.
-func (r AndRequest) operands(c cross) (x, y Bits) {
+// vectors returns the two vectors of which the receiver's operand is the sum.
+func (r AndRequest) vectors(c cross) (x, add Bits) {
 	if c.half == 0 {
-		return r.A, r.B
+		return r.A, r.AddA
 	}
-	return r.B, r.A
+	return r.B, r.AddB
 }
 
 func (r AndRequest) tweak(c cross, lo int) prg.Block {
 	return prg.Tweak(prg.BitAnd, c.recv, c.half, c.send, r.Layer, r.Gate, r.Element+uint64(lo))
 }
 
-// andSend appends the bits d of one cross term to out and adds to z.
-func (s *Session) andSend(out, z []uint8, req AndRequest, c cross, cuts []piece) []uint8 {
-	x, y := req.operands(c)
-	for _, p := range cuts {
-		k := x.K[c.recv][p.lo:p.hi]
-		p.hashes[0].Pair(s.buf.h[:], s.buf.x[:], k, req.tweak(c, p.lo), s.delta)
-		for e := range k {
-			out = append(out, uint8(s.buf.x[e][0])&1^y.X[p.lo+e])
-			z[p.lo+e] ^= uint8(s.buf.h[e][0]) & 1
-		}
+// operand returns the sum of the blocks p of two vectors, in the buffer if need
+// be.
+func (s *Session) operand(p piece, x, add []prg.Block) []prg.Block {
+	x = x[p.lo:p.hi]
+	if add == nil {
+		return x
 	}
-	return out
+	prg.Sum(s.buf.h[:len(x)], x, add[p.lo:p.hi])
+	return s.buf.h[:len(x)]
 }
 
-// andReceive adds to z for the bits d of one cross term.
-func (s *Session) andReceive(d, z []uint8, req AndRequest, c cross, cuts []piece) {
-	x, _ := req.operands(c)
-	for _, p := range cuts {
-		mac := x.M[c.send][p.lo:p.hi]
-		p.hashes[0].Sum(s.buf.h[:len(mac)], mac, req.tweak(c, p.lo))
-		for e := range mac {
-			z[p.lo+e] ^= uint8(s.buf.h[e][0])&1 ^ x.X[p.lo+e]&d[p.lo+e]
+// andSend writes the bits d of one cross term to out, from bit at on, and adds
+// to z.
+func (s *Session) andSend(out []byte, at int, j andJob, c cross) {
+	x, add := j.req.vectors(c)
+	y := j.x[1-c.half]
+	for _, p := range j.cuts {
+		n := p.hi - p.lo
+		h, hx, d := s.buf.h[:n], s.buf.x[:n], s.buf.bits[:n]
+		p.hashes[0].Pair(h, hx, s.operand(p, x.K[c.recv], keysOf(add, c.recv)), j.req.tweak(c, p.lo), s.delta)
+		z, y := j.z[p.lo:p.hi], y[p.lo:p.hi]
+		for e := range d {
+			d[e] = uint8(hx[e][0])&1 ^ y[e]
+			z[e] ^= uint8(h[e][0]) & 1
+		}
+		prg.PackBitsAt(out, at+p.lo, d)
+	}
+}
+
+// andReceive adds to z for the bits d of one cross term, which start at bit at
+// of msg.
+func (s *Session) andReceive(msg []byte, at int, j andJob, c cross) {
+	x, add := j.req.vectors(c)
+	var macs []prg.Block
+	if add.M != nil {
+		macs = add.M[c.send]
+	}
+	for _, p := range j.cuts {
+		n := p.hi - p.lo
+		h, d := s.buf.h[:n], s.buf.bits[:n]
+		p.hashes[0].Sum(h, s.operand(p, x.M[c.send], macs), j.req.tweak(c, p.lo))
+		prg.UnpackBitsAt(d, msg, at+p.lo)
+		z, x := j.z[p.lo:p.hi], j.x[c.half][p.lo:p.hi]
+		for e := range d {
+			z[e] ^= uint8(h[e][0])&1 ^ x[e]&d[e]
 		}
 	}
 }
 
-// swapBits sends the bits out[j] to every peer j and returns the length[j] bits
-// that it sent. It erases out.
-func swapBits(m *transport.Mesh, step string, out [][]uint8, length []int) ([][]uint8, error) {
-	sent, got := make([][]byte, len(out)), make([][]byte, len(out))
-	for j := range out {
-		sent[j], got[j] = make([]byte, (len(out[j])+7)/8), make([]byte, (length[j]+7)/8)
-		packBits(sent[j], out[j])
-		clear(out[j])
+func keysOf(b Bits, j int) []prg.Block {
+	if b.K == nil {
+		return nil
 	}
-	if err := m.Exchange(step, sent, got); err != nil {
-		return nil, err
-	}
-	in := make([][]uint8, len(out))
-	for j := range in {
-		in[j] = make([]uint8, length[j])
-		unpackBits(in[j], got[j])
-	}
-	return in, nil
+	return b.K[j]
 }

@@ -84,18 +84,19 @@ func (s *Session) extend(m *transport.Mesh, step string, reqs []Request, shapes 
 	out, in := make([][]byte, s.n), make([][]byte, s.n)
 	for j := range peers(s.self, s.n) {
 		got := between(shapes, s.self, j)
-		x := make([]uint8, 0, got)
+		packed := s.arena.bytes(padded(got) / 8)
+		clear(packed)
+		at := 0
 		for r, req := range reqs {
 			if shapes[r].cots(s.self, j) > 0 {
-				x = append(x, req.X...)
+				prg.PackBitsAt(packed, at, req.X)
+				at += len(req.X)
 			}
 		}
-		packed := make([]byte, padded(got)/8)
-		packBits(packed, x)
-		clear(x)
-		macs[j], out[j] = make([]prg.Block, padded(got)), make([]byte, extendLen(s.depth, got))
+		macs[j], out[j] = s.arena.blocks(padded(got)), s.arena.bytes(extendLen(s.depth, got))
 		s.recv[j].extend(s.work, macs[j], packed, out[j])
-		in[j] = make([]byte, extendLen(s.depth, between(shapes, j, s.self)))
+		clear(packed)
+		in[j] = s.arena.bytes(extendLen(s.depth, between(shapes, j, s.self)))
 		s.counts.COTs += int64(got)
 	}
 	if err := m.Exchange(step, out, in); err != nil {
@@ -103,7 +104,7 @@ func (s *Session) extend(m *transport.Mesh, step string, reqs []Request, shapes 
 	}
 	for j := range peers(s.self, s.n) {
 		given := between(shapes, j, s.self)
-		keys[j] = make([]prg.Block, padded(given))
+		keys[j] = s.arena.blocks(padded(given))
 		s.send[j].extend(s.work, keys[j], in[j])
 		s.counts.Keys += int64(given)
 	}
@@ -140,12 +141,22 @@ func (s *Session) Share(b Bits, owner int) []prg.Block {
 		}
 		return make([]prg.Block, len(b.X))
 	}
-	z := make([]prg.Block, len(b.X))
-	for i, x := range b.X {
-		z[i] = prg.And(s.delta, x)
-	}
+	z := s.arena.blocks(len(b.X))
+	var first [2][]prg.Block
+	held := 0
 	for _, k := range b.K {
-		if k != nil {
+		if k != nil && held < len(first) {
+			first[held] = k
+			held++
+		}
+	}
+	prg.Deltas(z, b.X, s.delta, first[0], first[1])
+	for _, k := range b.K {
+		switch {
+		case k == nil:
+		case held > 0:
+			held--
+		default:
 			prg.XorInto(z, k)
 		}
 	}

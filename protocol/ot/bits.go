@@ -75,36 +75,44 @@ func (b Bits) Slice(lo, hi int) Bits {
 
 // Xor returns b ⊕ c, which is local. Its keys are held by the parties that
 // hold keys of both.
-func (b Bits) Xor(c Bits) Bits {
+func (b Bits) Xor(c Bits) Bits { return b.xor(c, new(arena)) }
+
+// Xor returns b ⊕ c as [Bits.Xor] does.
+func (s *Session) Xor(b, c Bits) Bits {
+	s.alive()
+	return b.xor(c, &s.arena)
+}
+
+func (b Bits) xor(c Bits, room *arena) Bits {
 	if len(b.X) != len(c.X) || len(b.M) != len(c.M) {
 		panic("ot: xor of vectors of different shape")
 	}
 	n := len(b.M)
 	z := Bits{
-		X: make([]uint8, len(b.X)), M: make([][]prg.Block, n), K: make([][]prg.Block, n),
+		X: room.bytes(len(b.X)), M: make([][]prg.Block, n), K: make([][]prg.Block, n),
 		Holders: b.Holders | c.Holders, Keys: b.Keys & c.Keys, self: b.self,
 	}
 	subtle.XORBytes(z.X, b.X, c.X)
 	for j := range n {
 		if z.Keys.Has(j) {
-			z.M[j] = xorBlocks(b.M[j], c.M[j])
+			z.M[j] = xorBlocks(b.M[j], c.M[j], room)
 		}
 		if z.Keys.Has(z.self) {
-			z.K[j] = xorBlocks(b.K[j], c.K[j])
+			z.K[j] = xorBlocks(b.K[j], c.K[j], room)
 		}
 	}
 	return z
 }
 
 // xorBlocks returns a ⊕ b, where nil stands for zero.
-func xorBlocks(a, b []prg.Block) []prg.Block {
+func xorBlocks(a, b []prg.Block, room *arena) []prg.Block {
 	if a == nil {
 		return b
 	}
 	if b == nil {
 		return a
 	}
-	z := make([]prg.Block, len(a))
+	z := room.blocks(len(a))
 	subtle.XORBytes(prg.Bytes(z), prg.Bytes(a), prg.Bytes(b))
 	return z
 }

@@ -51,5 +51,8 @@ func (s *Session) nextHashes(n int) []*prg.Hash {
 	return h
 }
 
-// buffers are two runs of hash outputs.
-type buffers struct{ h, x [run]prg.Block }
+// buffers are two runs of hash outputs, and one of bits.
+type buffers struct {
+	h, x [run]prg.Block
+	bits [run]uint8
+}

@@ -45,6 +45,7 @@ type Session struct {
 	send    []*sender   // [j]: we hold Δ
 	work    *scratch
 	buf     *buffers
+	arena   arena
 	chunk   uint64 // hash keys used so far
 	counts  Counts
 	erased  bool
@@ -175,6 +176,7 @@ func (s *Session) Erase() {
 	}
 	if !s.erased {
 		s.work.erase()
+		s.arena.erase()
 		*s.buf = buffers{}
 	}
 	s.send, s.recv, s.work, s.buf = nil, nil, nil, nil

@@ -18,6 +18,7 @@ const (
 	benchModel = "measured"
 	bulkModel  = "bulk"
 	bulkPool   = 1 << 16
+	bulkBatch  = 32
 )
 
 // A benchCluster is a running cluster of processes with connected clients.
@@ -28,17 +29,15 @@ type benchCluster struct {
 	user  *client.Client
 }
 
-// startCluster starts n parties whose links are emulated, in dir.
-func startCluster(ctx context.Context, dir string, n int, link bench.Link, profile string, offline, largest int) (_ *benchCluster, err error) {
+// startCluster starts n parties in dir that serve a model over emulated links.
+func startCluster(ctx context.Context, dir string, n int, link bench.Link, profile string, m configs.Model) (_ *benchCluster, err error) {
 	c := &benchCluster{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.stop())
 		}
 	}()
-	c.local, err = prepareLocal(dir, n,
-		configs.Model{Name: benchModel, Pool: 0, Batch: offline, MaxBatch: largest},
-		configs.Model{Name: bulkModel, Pool: bulkPool, Batch: offline, MaxBatch: 1})
+	c.local, err = prepareLocal(dir, n, m, configs.Model{Name: bulkModel, Pool: bulkPool, Batch: bulkBatch, MaxBatch: 1})
 	if err != nil {
 		return nil, err
 	}

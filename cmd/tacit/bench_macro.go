@@ -29,7 +29,8 @@ func benchMacroCommand() *cobra.Command {
 --link, and measure
 
   setup     base OTs, keys and encrypted weights: once for many batches
-  offline   per inference, when --offline-batch of them are prepared at once
+  offline   per inference, when at least --offline-batch of them are prepared at
+            once, all before the first request
   online    per request of --batch rows: as the client sees it, and at the parties
             from input to output; the median of --requests after a warm-up
   plaintext the integer inference of the same program, in one process, on the same
@@ -89,7 +90,7 @@ func (f *macroFlags) add(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.parties, "parties", []string{"3"}, "numbers of parties, 2 to 7")
 	c.Flags().StringSliceVar(&f.links, "link", []string{"none"}, "networks to emulate: none, or ROUND-TRIP/BANDWIDTH")
 	c.Flags().IntVar(&f.requests, "requests", 9, "requests of each size after a warm-up; 3 are enough from 32 rows on")
-	c.Flags().IntVar(&f.offline, "offline-batch", 32, "inferences prepared at once")
+	c.Flags().IntVar(&f.offline, "offline-batch", 32, "inferences prepared at once, or more if the requests need more")
 	c.Flags().IntVar(&f.bulk, "bulk", 0, "also time so many requests alone, and while material is made for another model, and print the 99th percentile")
 	c.Flags().BoolVar(&f.steps, "steps", false, "also print time and bytes by layer online, by step offline")
 	c.Flags().StringVar(&f.pprof, "pprof", "", "write CPU and heap profiles of every party and of the client into this directory")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tacit-mpc/tacit/client"
+	"github.com/tacit-mpc/tacit/configs"
 	"github.com/tacit-mpc/tacit/internal/bench"
 	"github.com/tacit-mpc/tacit/internal/wire"
 	"github.com/tacit-mpc/tacit/model"
@@ -24,6 +25,7 @@ type workload struct {
 	batches  []int  // rows of a request
 	requests int    // of each size, after a warm-up
 	offline  int    // inferences prepared at once
+	exact    bool   // offline is not raised to what the requests need
 	bulk     int    // requests to time alone and beside the making of material
 	pprof    string // directory for profiles, or none
 }
@@ -52,6 +54,32 @@ func (w *workload) run(ctx context.Context) (*bench.Macro, error) {
 	return out, err
 }
 
+// stock returns how many inferences to prepare at once, and how many to keep. If
+// all are made before the first request, nothing is made during the others.
+// Otherwise it is made on request, and requests take it from the disk.
+func (w *workload) stock() (offline, pool int) {
+	if w.exact {
+		return w.offline, 0
+	}
+	need := 1 + 2*w.bulk*w.batches[0] // one is left: an empty pool is filled
+	for _, b := range w.batches {
+		need += (1 + w.count(b)) * b
+	}
+	offline = max(w.offline, need)
+	return offline, offline
+}
+
+// few is how many requests of a large batch are enough.
+const few = 3
+
+// count returns how many requests of a size are made after the warm-up.
+func (w *workload) count(batch int) int {
+	if batch >= 32 {
+		return min(w.requests, few)
+	}
+	return w.requests
+}
+
 func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macro, err error) {
 	m, err := w.net.Model()
 	if err != nil {
@@ -62,7 +90,13 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 		return nil, err
 	}
 	defer done()
-	c, err := startCluster(ctx, dir, w.parties, w.link, profile, w.offline, slices.Max(w.batches))
+	offline, pool := w.stock()
+	if offline > configs.MaxBatch {
+		return nil, fmt.Errorf("the requests need %d inferences, at most %d are prepared at once: ask for fewer or smaller ones", offline, configs.MaxBatch)
+	}
+	c, err := startCluster(ctx, dir, w.parties, w.link, profile, configs.Model{
+		Name: benchModel, Pool: pool, Batch: offline, MaxBatch: slices.Max(w.batches),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +104,7 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 	if _, err := c.owner.Deploy(ctx, benchModel, m); err != nil {
 		return nil, err
 	}
-	out = &bench.Macro{Net: w.net.Name, Parties: w.parties, Link: w.link.Name, OfflineBatch: w.offline}
+	out = &bench.Macro{Net: w.net.Name, Parties: w.parties, Link: w.link.Name, OfflineBatch: offline}
 	for _, batch := range w.batches {
 		o, err := w.online(ctx, c, m, batch, out)
 		if err != nil {
@@ -88,17 +122,11 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 	return out, err
 }
 
-// few is how many requests of a large batch are enough.
-const few = 3
-
 // online measures requests of one size, after a warm-up.
 func (w *workload) online(ctx context.Context, c *benchCluster, m *model.Model, batch int, out *bench.Macro) (bench.Online, error) {
 	o := bench.Online{Batch: batch}
 	x := slices.Concat(bench.Rows(m, batch)...)
-	requests := w.requests
-	if batch >= 32 {
-		requests = min(requests, few)
-	}
+	requests := w.count(batch)
 	bar := progress(requests, fmt.Sprintf("requests of %d", batch))
 	defer bar.finish()
 	var last answer
@@ -115,7 +143,7 @@ func (w *workload) online(ctx context.Context, c *benchCluster, m *model.Model, 
 		}
 		bar.add(1)
 		o.Latency, o.Run = append(o.Latency, a.latency), append(o.Run, a.run)
-		if a.ready {
+		if !w.exact { // otherwise it made material, too
 			computed = append(computed, c.cpu()-before)
 		}
 	}
@@ -136,11 +164,7 @@ type answer struct {
 	*client.Prediction
 	latency float64 // for the client, without waiting for material
 	run     float64 // at the slowest party
-	ready   bool    // the material was there
 }
-
-// atHand is the longest that taking material takes which has been made before.
-const atHand = 20 * time.Millisecond
 
 func ask(ctx context.Context, c *client.Client, x []float32, batch int) (answer, error) {
 	start := time.Now()
@@ -148,8 +172,7 @@ func ask(ctx context.Context, c *client.Client, x []float32, batch int) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	wait := p.Stats[0].Wait
-	a := answer{Prediction: p, latency: (time.Since(start) - wait).Seconds(), ready: wait < atHand}
+	a := answer{Prediction: p, latency: (time.Since(start) - p.Stats[0].Wait).Seconds()}
 	for _, s := range p.Stats {
 		a.run = max(a.run, s.Run.Seconds())
 	}

@@ -35,6 +35,7 @@ Figures are per inference. A list that is given as "" is left out.`,
 				if err != nil {
 					return err
 				}
+				w.exact = true
 				m, err := w.run(c.Context())
 				if err != nil {
 					return err

@@ -32,6 +32,7 @@ var Sweeps = []Sweep{
 }
 
 // ScaleResults returns the figures of one point of a sweep, per inference.
+// Online times are those at the parties.
 func ScaleResults(kind string, x int, m *Macro) []Result {
 	p, o := fmt.Sprintf("scale/%s/%d/", kind, x), m.Online[0]
 	per := func(name string, samples []float64) Result {
@@ -40,7 +41,7 @@ func ScaleResults(kind string, x int, m *Macro) []Result {
 		return r
 	}
 	return []Result{
-		per("online/time", o.Latency), per("plaintext/time", o.Plain),
+		per("online/time", o.Run), per("plaintext/time", o.Plain),
 		{Name: p + "offline/time", Value: m.OfflineSeconds, Unit: "s", Samples: 1},
 		{Name: p + "online/bytes", Value: o.Bytes / float64(o.Batch), Unit: "B"},
 		{Name: p + "offline/bytes", Value: m.OfflineBytes, Unit: "B"},

@@ -168,13 +168,13 @@ func (t *Tree) Products() int {
 	return p
 }
 
-// depth returns the number of steps in which products are made.
-func (t *Tree) depth() int {
-	d := 0
-	for _, n := range t.nodes {
-		d = max(d, n.arity-1)
+// Masks returns the number of random bits of the nodes above level 0.
+func (t *Tree) Masks() int {
+	masks := 0
+	for l := 1; l <= t.levels; l++ {
+		masks += t.Opened(l)
 	}
-	return d
+	return masks
 }
 
 // masks returns the terms of node n that are fresh random bits, if its level is

@@ -43,6 +43,7 @@ type Job struct {
 	part  []int           // bits of r that are only converted to shares
 	place map[int]int     // drawn bit of a term that products start from
 	bits  map[int]ot.Bits // by drawn bit
+	made  int
 }
 
 // New draws this party's shares of all masks of b from rng in one read: the
@@ -120,6 +121,9 @@ func (j *Job) term(i int) []uint64 { return j.terms[i*j.words:][:j.words] }
 
 // Terms returns what [Tree.Start] spends, for Len elements.
 func (j *Job) Terms() []uint64 { return j.terms }
+
+// Made returns the number of products of two bits that were made.
+func (j *Job) Made() int { return j.made }
 
 // Masked returns bit k of r, with the MACs and keys that converting it in the
 // order of the batch takes.
@@ -237,6 +241,7 @@ func (j *Job) store(t int, z [][][]uint64) [][][]uint64 {
 		}
 		for x, product := range z[0] {
 			copy(j.term(n.top(t)+1+x), product)
+			j.made += j.Len
 		}
 		z = z[1:]
 	}

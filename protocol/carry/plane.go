@@ -66,3 +66,38 @@ func unpack(dst []uint8, plane []uint64) {
 		}
 	}
 }
+
+// AppendPlanes appends planes of n bits, without their padding.
+func AppendPlanes(dst []byte, planes []uint64, n int) []byte {
+	words := ot.PlaneWords(n)
+	zero := make([]uint64, words)
+	for ; len(planes) > 0; planes = planes[words:] {
+		dst = appendPlane(dst, n, planes[:words], zero)
+	}
+	return dst
+}
+
+// ReadPlanes reads what [AppendPlanes] wrote, and reports whether src is just
+// that.
+func ReadPlanes(planes []uint64, src []byte, n int) bool {
+	words, size := ot.PlaneWords(n), (n+7)/8
+	if len(src) != len(planes)/words*size {
+		return false
+	}
+	for ; len(planes) > 0; planes = planes[words:] {
+		if n%8 > 0 && src[size-1]>>(n%8) != 0 {
+			return false
+		}
+		src = readPlane(planes[:words], src, n)
+	}
+	return true
+}
+
+// Place copies the planes src of n elements into planes of size elements, from
+// element lo on, which is at the start of a block of 128.
+func Place(dst []uint64, size, lo int, src []uint64, n int) {
+	to, from := ot.PlaneWords(size), ot.PlaneWords(n)
+	for ; len(src) > 0; src, dst = src[from:], dst[to:] {
+		copy(dst[lo/64:to], src[:from])
+	}
+}

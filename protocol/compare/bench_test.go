@@ -48,7 +48,7 @@ func BenchmarkGenerate(b *testing.B) {
 			b.ResetTimer()
 		}
 		for i := range b.N {
-			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i}}, 1); err != nil {
+			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, Garbled}}, 1); err != nil {
 				return err
 			}
 		}
@@ -58,7 +58,7 @@ func BenchmarkGenerate(b *testing.B) {
 }
 
 func BenchmarkReLU(b *testing.B) {
-	class := Class{KindReLU, 20, 32, benchLen, 0}
+	class := Class{KindReLU, 20, 32, benchLen, 0, Garbled}
 	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 1)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 )
 
@@ -17,13 +18,21 @@ type field struct {
 	width int
 }
 
+// backend returns the back end that c makes use of.
+func (c Class) backend() Backend {
+	if c.signed() {
+		return c.Backend
+	}
+	return Garbled
+}
+
 // fields returns r, r_top, λ, λr, λr_top, as far as the class has them.
 func (c *content) fields() []field {
 	f := []field{{c.r, c.class.rWidth()}}
 	if c.rTop != nil {
 		f = append(f, field{c.rTop, c.class.topWidth()})
 	}
-	if c.class.garbled() {
+	if c.class.signed() {
 		for w, v := range c.products() {
 			f = append(f, field{v, c.class.productWidths()[w]})
 		}
@@ -31,18 +40,24 @@ func (c *content) fields() []field {
 	return f
 }
 
+// headerLen is the length of the index of the inference and the back end.
+const headerLen = 8
+
 // EncodedLen is the length of the encoding of a Material of the class for party
 // self of n.
 func (c Class) EncodedLen(n, self int) int {
-	size := 8 + ring.PackedLen(c.N, c.rWidth())
+	size := headerLen + ring.PackedLen(c.N, c.rWidth())
 	if w := c.topWidth(); w > 0 {
 		size += ring.PackedLen(c.N, w)
 	}
-	if !c.garbled() {
+	if !c.signed() {
 		return size
 	}
 	for _, w := range c.productWidths() {
 		size += ring.PackedLen(c.N, w)
+	}
+	if c.carried() {
+		return size + carry.For(c.In).Terms()*ring.PackedLen(c.N, 1)
 	}
 	size += len(name{}) + len(content{}.seed) + 16
 	circuit := circuits.Comparison(c.In)
@@ -52,19 +67,26 @@ func (c Class) EncodedLen(n, self int) int {
 	return size
 }
 
+// heapLen is about the length of a Material in memory.
+func (c Class) heapLen(n, self int) int { return c.EncodedLen(n, self) + 40*c.N }
+
 // AppendBinary appends the encoding of m, which is as secret as m, for a store
 // that hands it out at most once. It panics if m is spent.
 //
-// The encoding is the index in the batch, in 8 bytes, the packed vectors, and
-// where there is a circuit the name of the batch, the seed, Δ and the tables.
-// Class and party are not part of it.
+// The encoding is the index in the batch, in 7 bytes, the back end, the packed
+// vectors, and where there is a circuit the name of the batch, the seed, Δ and
+// the tables, or the terms of carried comparisons. Class and party are not part
+// of it.
 func (m *Material) AppendBinary(dst []byte) ([]byte, error) {
 	if m.spent.Load() {
 		panic("compare: material is spent")
 	}
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(m.index))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(m.index)|uint64(m.class.backend())<<56)
 	for _, f := range m.fields() {
 		dst = ring.AppendPacked(dst, f.v, f.width)
+	}
+	if m.class.carried() {
+		return carry.AppendPlanes(dst, m.terms, m.class.N), nil
 	}
 	if !m.class.garbled() {
 		return dst, nil
@@ -94,10 +116,13 @@ func ParseMaterial(class Class, n, self int, data []byte) (*Material, error) {
 		return nil, fmt.Errorf("compare: material of %d bytes, want %d", len(data), want)
 	}
 	index := binary.LittleEndian.Uint64(data)
-	if index >= maxInferences {
+	if b := Backend(index >> 56); b != class.backend() {
+		return nil, fmt.Errorf("compare: material for the back end %v, want %v", b, class.backend())
+	}
+	if index &= 1<<56 - 1; index >= maxInferences {
 		return nil, fmt.Errorf("compare: material of inference %d", index)
 	}
-	data = data[8:]
+	data = data[headerLen:]
 	m := new(Material)
 	m.content = content{class: class, n: n, self: self, index: int(index)}
 	m.allocate()
@@ -108,6 +133,12 @@ func ParseMaterial(class Class, n, self int, data []byte) (*Material, error) {
 		}
 		ring.Unpack(f.v, data, f.width)
 		data = data[size:]
+	}
+	if class.carried() {
+		if !carry.ReadPlanes(m.terms, data, class.N) {
+			return nil, errors.New("compare: material with stray bits")
+		}
+		return m, nil
 	}
 	if !class.garbled() {
 		return m, nil

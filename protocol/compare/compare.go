@@ -18,6 +18,10 @@
 // The elements of a class are cut into n parts. Party p evaluates part p and
 // garbles the others, so that work is even and all messages share rounds.
 //
+// That is the [Garbled] back end. The other one, [Carry], computes e on XOR
+// shares (package carry): 1 to 4 rounds, for the common widths 2, and a few bytes
+// where labels take hundreds. All else is the same, and so are the results.
+//
 // ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
 // [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²). Outside they are wrong by about
 // 2ᵐ, always or for some r, so that the planner of widths must exclude it.
@@ -45,7 +49,9 @@ import (
 
 	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
+	"github.com/tacit-mpc/tacit/protocol/ot"
 )
 
 // A Kind is a function of the package.
@@ -70,6 +76,35 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
+// A Backend is how comparisons are made. All parties use the same one.
+type Backend uint8
+
+// The back ends.
+const (
+	Garbled Backend = iota // circuits: package garble
+	Carry                  // XOR shares: package carry
+)
+
+var backends = [...]string{Garbled: "garbled", Carry: "carry"}
+
+// String returns the name of b, by which parties agree on it.
+func (b Backend) String() string {
+	if int(b) < len(backends) {
+		return backends[b]
+	}
+	return fmt.Sprintf("back end %d", uint8(b))
+}
+
+// ParseBackend returns the back end of the given name.
+func ParseBackend(name string) (Backend, error) {
+	for b, n := range backends {
+		if n == name {
+			return Backend(b), nil
+		}
+	}
+	return 0, fmt.Errorf("compare: no back end %q: want garbled or carry", name)
+}
+
 // A Class is the public part of the comparisons of one layer of one inference.
 type Class struct {
 	Kind  Kind
@@ -77,6 +112,8 @@ type Class struct {
 	Out   int // k′: the width of the result; of Max it is In
 	N     int // elements
 	Layer int // number of the layer in the program
+
+	Backend Backend // of no account for a Lift
 }
 
 // Validate tells what is wrong with c.
@@ -84,6 +121,8 @@ func (c Class) Validate() error {
 	switch {
 	case c.Kind < KindReLU || c.Kind > KindLift:
 		return fmt.Errorf("compare: unknown %v", c.Kind)
+	case c.Backend > Carry:
+		return fmt.Errorf("compare: %v with unknown %v", c.Kind, c.Backend)
 	case c.In < 2 || c.In > circuits.MaxBits:
 		return fmt.Errorf("compare: %v of %d bits, want 2 to %d", c.Kind, c.In, circuits.MaxBits)
 	case c.Out < 1 || c.Out > 64 || c.Kind == KindMax && c.Out != c.In:
@@ -102,7 +141,22 @@ const (
 	maxParties    = 64      // as sets of parties are words
 )
 
-func (c Class) garbled() bool { return c.Kind != KindLift }
+// signed reports whether signs are compared, by one of the two back ends.
+func (c Class) signed() bool  { return c.Kind != KindLift }
+func (c Class) garbled() bool { return c.signed() && c.Backend == Garbled }
+func (c Class) carried() bool { return c.signed() && c.Backend == Carry }
+
+// Gates returns the number of And gates of a comparison: of its circuit, or
+// products made beforehand.
+func (c Class) Gates() int {
+	switch {
+	case c.garbled():
+		return c.In - 1
+	case c.carried():
+		return carry.For(c.In).Products()
+	}
+	return 0
+}
 
 // rWidth is the width of the shares of r: c needs m bits of it, the result k′.
 func (c Class) rWidth() int { return max(c.In, c.Out) }
@@ -125,7 +179,7 @@ func (c Class) part(n, p int) (lo, hi int) { return p * c.N / n, (p + 1) * c.N /
 const (
 	maxBlock   = 1 << 10 // elements garbled under one hash key, at most
 	hashBudget = 1 << 20 // hashes under one key, at most, as far as n allows
-	chunkLen   = 1 << 14 // elements in memory at once while generating
+	maxRun     = 1 << 12 // elements of a block of carried comparisons, at most
 )
 
 // blockLen returns how many elements are garbled under one hash key: a gate
@@ -138,18 +192,32 @@ func (c Class) blockLen(n int) int {
 	return size
 }
 
-// A block is a run of elements of one inference that one party evaluates,
-// garbled under one key.
+// A block is a run of elements of one inference. Party eval evaluates it, if it
+// is garbled, and else the parties take turns from there on.
 type block struct{ eval, lo, hi int }
 
 func (b block) len() int { return b.hi - b.lo }
 
-// blocks returns the blocks that party eval evaluates.
+// blocks returns the blocks of party eval.
 func (c Class) blocks(n, eval int) []block {
+	if c.carried() {
+		return c.runs(n, eval)
+	}
 	var bs []block
 	lo, hi := c.part(n, eval)
 	for size := c.blockLen(n); lo < hi; lo += size {
 		bs = append(bs, block{eval, lo, min(lo+size, hi)})
+	}
+	return bs
+}
+
+// runs returns the blocks of carried comparisons in which party eval is the
+// last to have its turn. They start at whole blocks of planes.
+func (c Class) runs(n, eval int) []block {
+	var bs []block
+	size := min(maxRun, ((c.N+n-1)/n+127)&^127)
+	for lo := eval * size; lo < c.N; lo += n * size {
+		bs = append(bs, block{eval, lo, min(lo+size, c.N)})
 	}
 	return bs
 }
@@ -167,6 +235,14 @@ func (c Class) batch(n, self, index int, id name, b block) garble.Batch {
 		Layer: c.Layer, Element: element, Len: b.len(),
 	}
 }
+
+// masks returns the carried comparisons of block b of inference number index.
+func (c Class) masks(n, index int, b block) carry.Batch {
+	return carry.Batch{Bits: c.In, Order: order(n, b.eval), Layer: c.Layer, Element: c.element(index, b.lo), Len: b.len()}
+}
+
+// planes is the length of the terms of carried comparisons, in words.
+func (c Class) planes() int { return carry.For(c.In).Terms() * ot.PlaneWords(c.N) }
 
 // element is the number in tweaks of element i of inference number index.
 func (c Class) element(index, i int) uint64 { return uint64(index)*uint64(c.N) + uint64(i) }

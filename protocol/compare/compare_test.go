@@ -160,17 +160,25 @@ func words(v []int64) []uint64 {
 	return w
 }
 
-// check runs trials that have the same batch, and reports wrong results.
-func check(m *transport.Mesh, s *ot.Session, rng io.Reader, trials []trial, chunk int) error {
+var bothBackends = []Backend{Garbled, Carry}
+
+// check runs trials that have the same batch, with both back ends in one
+// generation, and reports wrong results.
+func check(m *transport.Mesh, s *ot.Session, rng io.Reader, trials []trial, memory int) error {
 	var classes []Class
-	for _, tr := range trials {
-		classes = append(classes, tr.class)
+	for _, b := range bothBackends {
+		for _, tr := range trials {
+			tr.class.Backend = b
+			tr.class.Layer = len(classes)
+			classes = append(classes, tr.class)
+		}
 	}
-	mats, err := generate(m, s, rng, classes, trials[0].batch, chunk)
+	mats, _, err := generate(m, s, rng, classes, trials[0].batch, memory)
 	if err != nil {
 		return err
 	}
-	for k, tr := range trials {
+	for k, c := range classes {
+		tr := trials[k%len(trials)]
 		got, err := run(m, column(mats, k), words(tr.x), words(tr.y))
 		if err != nil {
 			return err
@@ -180,8 +188,8 @@ func check(m *transport.Mesh, s *ot.Session, rng io.Reader, trials []trial, chun
 			if tr.y != nil {
 				y = tr.y[i]
 			}
-			if got[i] != want(tr.class, x, y) {
-				return fmt.Errorf("%+v: element %d: (%d, %d) gives %d, want %d", tr.class, i, x, y, got[i], want(tr.class, x, y))
+			if got[i] != want(c, x, y) {
+				return fmt.Errorf("%+v: element %d: (%d, %d) gives %d, want %d", c, i, x, y, got[i], want(c, x, y))
 			}
 		}
 	}
@@ -207,7 +215,7 @@ func TestSmallWidthsExhaustively(t *testing.T) {
 			var trials []trial
 			for m := 2; m <= 6; m++ {
 				half := int64(1) << (m - 1)
-				count := min(4<<(2*m), 4096/(n*n))
+				count := min(4<<(2*m), 2048/(n*n))
 				for out := max(1, m-2); out <= m+3; out++ {
 					x := allOf(-half, half, count)
 					trials = append(trials, trial{class: Class{Kind: KindReLU, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
@@ -223,7 +231,7 @@ func TestSmallWidthsExhaustively(t *testing.T) {
 				trials = append(trials, trial{class: Class{Kind: KindMax, In: m, Out: m, N: len(x), Layer: len(trials)}, batch: 1, x: x, y: y})
 			}
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
-				return check(m, s, rng, trials, chunkLen)
+				return check(m, s, rng, trials, chunkMemory)
 			})
 		})
 	}

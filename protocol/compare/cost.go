@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 	"github.com/tacit-mpc/tacit/protocol/ot"
 	"github.com/tacit-mpc/tacit/transport"
@@ -13,7 +14,7 @@ import (
 // that [transport.Mesh.Steps] shows of it, the counts are what
 // [ot.Session.Counts] shows.
 type Cost struct {
-	Gates int64 // And gates of all circuits
+	Gates int64 // And gates: those garbled or evaluated, and products of masks
 	ot.Counts
 	Steps []transport.Stats
 }
@@ -37,12 +38,12 @@ func (c *Cost) add(step string, cost ot.Cost) {
 // PlanGenerate returns the cost of [Generate] for party self of n, with
 // OT-extension trees of the given depth.
 func PlanGenerate(n, self, depth int, classes []Class, batch int) Cost {
-	return planGenerate(n, self, depth, classes, batch, chunkLen)
+	return planGenerate(n, self, depth, classes, batch, chunkMemory)
 }
 
-func planGenerate(n, self, depth int, classes []Class, batch, chunk int) Cost {
+func planGenerate(n, self, depth int, classes []Class, batch, memory int) Cost {
 	var c Cost
-	for _, us := range chunks(unitsOf(n, classes, batch), chunk) {
+	for _, us := range chunks(unitsOf(n, classes, batch), n, memory) {
 		c.addChunk(n, self, depth, us)
 	}
 	return c
@@ -51,6 +52,7 @@ func planGenerate(n, self, depth int, classes []Class, batch, chunk int) Cost {
 // addChunk adds the steps of [generation.run].
 func (c *Cost) addChunk(n, self, depth int, us []unit) {
 	var batches []garble.Batch
+	var carried []carry.Batch
 	var ride []ot.AuthShape
 	var bits, products []ot.MulShape
 	for _, u := range us {
@@ -58,16 +60,29 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 		for k := range u.class.In {
 			bits = append(bits, ot.MulShape{N: u.len(), Widths: []int{u.class.rWidth() - k}, Order: o, One: true})
 		}
-		if !u.class.garbled() {
+		if !u.class.signed() {
 			ride = append(ride, liftShape(u, n))
 			continue
 		}
 		products = append(products, ot.MulShape{N: u.len(), Widths: u.class.productWidths(), Order: o})
-		batches = append(batches, u.class.batch(n, self, u.inference, name{}, u.block))
-		c.Gates += int64(u.len() * (u.class.In - 1))
+		if u.class.carried() {
+			carried = append(carried, u.class.masks(n, u.inference, u.block))
+		} else {
+			batches = append(batches, u.class.batch(n, self, u.inference, name{}, u.block))
+		}
+		c.Gates += int64(u.len() * u.class.Gates())
 	}
-	for _, step := range garble.Plan(n, self, depth, batches, ride) {
+	with := ride
+	if len(carried) > 0 {
+		with = nil
+	}
+	for _, step := range garble.Plan(n, self, depth, batches, with) {
 		c.add(stepGenerate+step.Step, step.Cost)
+	}
+	if len(carried) > 0 {
+		for _, step := range carry.Plan(n, self, depth, carried, ride) {
+			c.add(stepCarry+step.Step, step.Cost)
+		}
 	}
 	c.add(stepBits, ot.PlanMul(n, self, bits))
 	c.add(stepSelect, ot.PlanMul(n, self, products))
@@ -87,6 +102,12 @@ func PlanOnline(n, self int, step string, class Class, batch int) Cost {
 	}
 	open := int64(n-1) * int64(ring.PackedLen(batch*class.N, class.In))
 	c.add(step+StepOpen, ot.Cost{Rounds: 1, Sent: open, Received: open})
+	if class.carried() {
+		for _, s := range carry.PlanSigns(n, class.In, slices.Repeat([]int{class.N}, batch)) {
+			c.add(step+s.Step, s.Cost)
+		}
+		return c
+	}
 	if !class.garbled() {
 		return c
 	}

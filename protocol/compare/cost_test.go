@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tacit-mpc/tacit/protocol/ot"
@@ -14,7 +15,8 @@ import (
 
 const depth = 4 // of the sessions in tests: the default
 
-// since returns the rounds and bytes that were added to the steps before.
+// since returns the rounds and bytes that were added to the steps before, by
+// name.
 func since(m *transport.Mesh, before []transport.Stats) []transport.Stats {
 	var added []transport.Stats
 	for i, s := range m.Steps() {
@@ -28,8 +30,11 @@ func since(m *transport.Mesh, before []transport.Stats) []transport.Stats {
 			added = append(added, d)
 		}
 	}
+	slices.SortFunc(added, byStep)
 	return added
 }
+
+func byStep(a, b transport.Stats) int { return strings.Compare(a.Step, b.Step) }
 
 func minus(a, b ot.Counts) ot.Counts {
 	return ot.Counts{COTs: a.COTs - b.COTs, Keys: a.Keys - b.Keys, Ands: a.Ands - b.Ands, Muls: a.Muls - b.Muls}
@@ -37,25 +42,28 @@ func minus(a, b ot.Counts) ot.Counts {
 
 func TestCostsAreThePlannedOnes(t *testing.T) {
 	classes := []Class{
-		{KindReLU, 20, 32, 50, 1},
-		{KindLift, 14, 20, 7, 2},
-		{KindMax, 9, 9, 33, 3},
-		{KindReLU, 8, 6, 1, 4},
-		{KindReLU, 2, 3, 10, 5},
+		{KindReLU, 20, 32, 50, 1, Garbled},
+		{KindLift, 14, 20, 7, 2, Garbled},
+		{KindMax, 9, 9, 33, 3, Garbled},
+		{KindReLU, 8, 6, 1, 4, Garbled},
+		{KindReLU, 2, 3, 10, 5, Garbled},
+		{KindReLU, 20, 32, 200, 6, Carry},
+		{KindMax, 5, 5, 33, 7, Carry},
+		{KindReLU, 31, 30, 1, 8, Carry},
 	}
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				layer := 0
-				for _, set := range [][]Class{classes, classes[1:2], classes[4:]} {
-					for _, chunk := range []int{40, chunkLen} {
+				for _, set := range [][]Class{classes, classes[1:2], classes[4:5], classes[5:], {classes[1], classes[6]}} {
+					for _, memory := range []int{1 << 18, chunkMemory} {
 						set = slices.Clone(set)
 						for k := range set {
 							layer++
 							set[k].Layer = layer
 						}
-						if err := checkCosts(m, s, rng, set, 3, chunk); err != nil {
-							return fmt.Errorf("%d classes, chunks of %d: %w", len(set), chunk, err)
+						if err := checkCosts(m, s, rng, set, 3, memory); err != nil {
+							return fmt.Errorf("%d classes, chunks of %d: %w", len(set), memory, err)
 						}
 					}
 				}
@@ -65,18 +73,22 @@ func TestCostsAreThePlannedOnes(t *testing.T) {
 	}
 }
 
-func checkCosts(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, batch, chunk int) error {
+func checkCosts(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, batch, memory int) error {
 	before, counts := m.Steps(), s.Counts()
-	mats, err := generate(m, s, rng, classes, batch, chunk)
+	mats, work, err := generate(m, s, rng, classes, batch, memory)
 	if err != nil {
 		return err
 	}
-	plan := planGenerate(m.N(), m.Self(), depth, classes, batch, chunk)
+	plan := planGenerate(m.N(), m.Self(), depth, classes, batch, memory)
+	slices.SortFunc(plan.Steps, byStep)
 	if got := since(m, before); !reflect.DeepEqual(got, plan.Steps) {
 		return fmt.Errorf("steps\n%v, planned\n%v", got, plan.Steps)
 	}
 	if got := minus(s.Counts(), counts); got != plan.Counts {
 		return fmt.Errorf("counts %v, planned %v", got, plan.Counts)
+	}
+	if work.Gates != plan.Gates {
+		return fmt.Errorf("%d gates, planned %d", work.Gates, plan.Gates)
 	}
 	for k, c := range classes {
 		before := m.Steps()
@@ -94,6 +106,7 @@ func checkCosts(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class
 			return err
 		}
 		plan := PlanOnline(m.N(), m.Self(), step, c, batch)
+		slices.SortFunc(plan.Steps, byStep)
 		if got := since(m, before); !reflect.DeepEqual(got, plan.Steps) {
 			return fmt.Errorf("%v: steps\n%v, planned\n%v", c, got, plan.Steps)
 		}
@@ -109,7 +122,7 @@ func TestComparisonOfTwentyBits(t *testing.T) {
 		{3, 226, 2819, 623},
 		{5, 900, 12420, 1267},
 	} {
-		class := Class{KindReLU, 20, 32, 8 * c.n, 0}
+		class := Class{KindReLU, 20, 32, 8 * c.n, 0, Garbled}
 		var cots, rows, online, gates int64
 		for p := range c.n {
 			plan := PlanGenerate(c.n, p, depth, []Class{class}, 1)
@@ -135,12 +148,67 @@ func TestComparisonOfTwentyBits(t *testing.T) {
 
 func TestRounds(t *testing.T) {
 	for n := 2; n <= 7; n++ {
-		rounds := 0
-		for _, s := range PlanGenerate(n, 0, depth, []Class{{KindReLU, 20, 32, 100, 0}, {KindMax, 12, 12, 100, 1}}, 4).Steps {
-			rounds += s.Rounds
+		for _, c := range []struct {
+			b            Backend
+			in, offline  int
+			online       int
+			small, large int // elements in one chunk, and in two
+		}{
+			{Garbled, 20, 2*n + 3, 3, 1000, 50000},
+			{Carry, 5, 2*n + 3, 2, 10000, 400000},
+			{Carry, 17, 2*n + 3, 3, 10000, 200000},
+			{Carry, 20, 2*n + 4, 3, 10000, 200000},
+			{Carry, 25, 2*n + 5, 3, 5000, 200000},
+			{Carry, 60, 2*n + 3, 4, 1000, 100000},
+		} {
+			rounds := func(cost Cost) (r int) {
+				for _, s := range cost.Steps {
+					r += s.Rounds
+				}
+				return r
+			}
+			classes := func(elements int) []Class {
+				return []Class{{KindReLU, c.in, 32, elements, 0, c.b}, {KindMax, 3, 3, 100, 1, c.b}, {KindLift, 30, 40, 100, 2, c.b}}
+			}
+			if got := rounds(PlanGenerate(n, 0, depth, classes(c.small), 1)); got != c.offline {
+				t.Errorf("n = %d, %+v: %d rounds offline", n, c, got)
+			}
+			if got := rounds(PlanGenerate(n, 0, depth, classes(c.large), 1)); got < 2*c.offline {
+				t.Errorf("n = %d, %+v: %d rounds offline for a large class", n, c, got)
+			}
+			if got := rounds(PlanOnline(n, 0, "", classes(c.large)[0], 4)); got != c.online {
+				t.Errorf("n = %d, %+v: %d rounds online", n, c, got)
+			}
 		}
-		if rounds != 2*n+3 {
-			t.Errorf("n = %d: %d rounds, want %d", n, rounds, 2*n+3)
+	}
+}
+
+// The figures for a carried comparison of 20 bits: correlated OTs and products of
+// all parties, and bytes of one party, on the wire and stored.
+func TestCarriedComparisonOfTwentyBits(t *testing.T) {
+	for _, c := range []struct{ n, cots, gates, offline, online, stored int }{
+		{2, 44, 85, 136, 3, 29},
+		{3, 132, 85, 272, 7, 29},
+		{5, 458, 85, 559, 14, 29},
+	} {
+		class := Class{KindReLU, 20, 32, 128 * 100 * c.n, 0, Carry}
+		var cots, offline, online, gates int64
+		for p := range c.n {
+			plan := PlanGenerate(c.n, p, depth, []Class{class}, 1)
+			cots += plan.COTs
+			gates = plan.Gates
+			for _, s := range plan.Steps {
+				offline += s.Sent
+			}
+			plan = PlanOnline(c.n, p, "", class, 1)
+			for _, s := range plan.Steps {
+				online += s.Sent
+			}
+		}
+		per := func(total int64) int { return int(math.Round(float64(total) / float64(class.N))) }
+		got := [...]int{per(cots), per(gates), per(offline) / c.n, per(online) / c.n, class.EncodedLen(c.n, 0) / class.N}
+		if want := [...]int{c.cots, c.gates, c.offline, c.online, c.stored}; got != want {
+			t.Errorf("n = %d: %v, want %v", c.n, got, want)
 		}
 	}
 }

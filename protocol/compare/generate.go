@@ -6,6 +6,7 @@ import (
 
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 	"github.com/tacit-mpc/tacit/protocol/ot"
 	"github.com/tacit-mpc/tacit/transport"
@@ -14,13 +15,16 @@ import (
 // A source makes correlated randomness: an [ot.Session].
 type source interface {
 	garble.Source
+	carry.Source
 	Mul(m *transport.Mesh, step string, reqs []ot.MulRequest) ([][][]uint64, error)
 	Hash(label string, index ...uint64) *prg.Hash
+	Scope(f func() error) error
 }
 
 // Steps of [Generate].
 const (
 	stepGenerate = "comparisons"
+	stepCarry    = stepGenerate + ", carried"
 	stepBits     = stepGenerate + ": bits of r to shares"
 	stepSelect   = stepGenerate + ": λ, λ·r, λ·r_top"
 )
@@ -30,48 +34,102 @@ const (
 //
 //	rₖ       authenticated random bits, k < m
 //	[r]      = Σ 2ᵏ·[rₖ], with [rₖ] mod 2^(max(m, k′)−k); r_top = r_(m−1)
-//	tables   of Comparison(m), by the garblers, with output mask λ
+//	tables   of Comparison(m), by the garblers, with output mask λ, or
+//	terms    of carry.For(m), with mask λ of the sign
 //	[λ], [λr] mod 2ᵏ′ and [λr_top] mod 2^(k′−m)
 //
 // All classes, inferences and evaluators go through the same rounds, a chunk of
-// elements at a time, so that memory is bounded. A session must not be used
-// for two calls of which the layers meet.
+// elements at a time; see [GenerateTo]. A session must not be used for two calls
+// of which the layers meet.
+func Generate(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, batch int) ([][]*Material, error) {
+	mats, _, err := generate(m, s, rng, classes, batch, chunkMemory)
+	return mats, err
+}
+
+func generate(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch, memory int) ([][]*Material, Work, error) {
+	if err := validate(m.N(), classes, batch); err != nil {
+		return nil, Work{}, err
+	}
+	mats := make([][]*Material, batch)
+	work, err := generateTo(m, s, rng, classes, batch, memory, func(inference int, mat *Material) error {
+		mats[inference] = append(mats[inference], mat)
+		return nil
+	})
+	if err != nil {
+		return nil, work, err
+	}
+	return mats, work, nil
+}
+
+// Work counts what was done.
+type Work struct {
+	Gates  int64 // And gates garbled, or products made, of all comparisons
+	Chunks int
+}
+
+// A Sink takes the material of one class of one inference once it is complete:
+// those of inference 0 in the order of the classes, those of inference 1, and so
+// on. Its error ends the generation.
+type Sink func(inference int, m *Material) error
+
+// GenerateTo is [Generate] in bounded memory. Elements are made in chunks, each
+// of as many as take about 128 MiB of a party's memory while they are made: for
+// three parties and 20 bits about 14,000 garbled comparisons or 39,000 carried
+// ones. Besides the chunk there is the material that was made in it, and of one
+// class of one inference that is not complete; see [Bound]. So a small program
+// takes one chunk, and a large one no more memory for a larger batch.
 //
-// Rounds: 2n+3 for every chunk of 2¹⁴ elements, fewer where no class needs a
-// step. Sends: see [PlanGenerate].
+// Rounds: 2n+3 for every chunk, fewer where no class needs a step; with [Carry]
+// one less for m ≤ 5 or 6 ≤ m ≤ 17, the same up to m = 21 and 26 ≤ m, one more for
+// others. Sends: see [PlanGenerate].
 //
 // Security: r and λ are unknown to any n−1 parties. Shares of r are padded by
 // every pair of parties, in the full width of r, as bit 0 is.
-func Generate(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, batch int) ([][]*Material, error) {
-	return generate(m, s, rng, classes, batch, chunkLen)
+func GenerateTo(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class, batch int, sink Sink) (Work, error) {
+	return generateTo(m, s, rng, classes, batch, chunkMemory, sink)
 }
 
-func generate(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch, chunk int) ([][]*Material, error) {
-	if err := validate(m.N(), classes, batch); err != nil {
-		return nil, err
+// Bound returns how many bytes [GenerateTo] uses at most at party self of n, for
+// a batch of any length, if the sink keeps nothing.
+func Bound(n, self int, classes []Class) int64 {
+	unit, largest := 0, 0
+	for _, c := range classes {
+		largest = max(largest, c.heapLen(n, self))
+		unit = max(unit, min(c.N, max(maxBlock, maxRun))*c.memory(n))
 	}
-	var id name
+	return int64(chunkMemory + unit + 2*largest)
+}
+
+func generateTo(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch, memory int, sink Sink) (Work, error) {
+	if err := validate(m.N(), classes, batch); err != nil {
+		return Work{}, err
+	}
+	g := generation{m: m, s: s, rng: rng, classes: len(classes)}
 	blocks := make([]prg.Block, 2)
 	s.Hash("compare").Sum(blocks, blocks, prg.Block{})
-	copy(id[:], prg.Bytes(blocks))
+	copy(g.id[:], prg.Bytes(blocks))
 
-	mats := make([][]*Material, batch)
-	for i := range mats {
-		for _, c := range classes {
-			mat, err := newMaterial(c, m.N(), m.Self(), i, id, s.Delta(), rng)
-			if err != nil {
-				return nil, err
-			}
-			mats[i] = append(mats[i], mat)
+	cs := chunks(unitsOf(m.N(), classes, batch), m.N(), memory)
+	for i, us := range cs {
+		if err := g.begin(us); err != nil {
+			return g.work, err
 		}
-	}
-	for _, us := range chunks(unitsOf(m.N(), classes, batch), chunk) {
-		g := generation{m: m, s: s, rng: rng, mats: mats}
 		if err := g.run(us); err != nil {
-			return nil, err
+			return g.work, err
+		}
+		complete := batch * len(classes)
+		if i+1 < len(cs) {
+			complete = g.number(cs[i+1][0])
+		}
+		for ; g.first < complete; g.first++ {
+			mat := g.mats[0]
+			g.mats[0], g.mats = nil, g.mats[1:]
+			if err := sink(g.first/len(classes), mat); err != nil {
+				return g.work, err
+			}
 		}
 	}
-	return mats, nil
+	return g.work, nil
 }
 
 // validate checks the arguments of [Generate]. Layers are part of tweaks, so
@@ -93,73 +151,40 @@ func validate(n int, classes []Class, batch int) error {
 	return nil
 }
 
-// A unit is a block of one inference.
-type unit struct {
-	class            Class
-	index, inference int // of the class; of the inference
-	block
-}
-
-// unitsOf lists all units such that evaluators take turns, so that every chunk
-// has work for all of them.
-func unitsOf(n int, classes []Class, batch int) []unit {
-	var us []unit
-	for inference := range batch {
-		for index, c := range classes {
-			left := make([][]block, n)
-			for p := range n {
-				left[p] = c.blocks(n, p)
-			}
-			for more := true; more; {
-				more = false
-				for p := range n {
-					if len(left[p]) > 0 {
-						us = append(us, unit{c, index, inference, left[p][0]})
-						left[p], more = left[p][1:], true
-					}
-				}
-			}
-		}
-	}
-	return us
-}
-
-// chunks cuts the list of units into runs of about size elements.
-func chunks(us []unit, size int) [][]unit {
-	var cs [][]unit
-	start, elements := 0, 0
-	for i, u := range us {
-		if elements > 0 && elements+u.len() > size {
-			cs = append(cs, us[start:i])
-			start, elements = i, 0
-		}
-		elements += u.len()
-	}
-	if start < len(us) {
-		cs = append(cs, us[start:])
-	}
-	return cs
-}
-
-// order returns the order in which the parties receive when the bits of a unit
-// are multiplied: the evaluator, who has no keys, is last.
-func order(n, eval int) []int {
-	o := make([]int, n)
-	for t := range o {
-		o[t] = (eval + 1 + t) % n
-	}
-	return o
-}
-
-// A generation makes one chunk.
+// A generation makes chunk after chunk.
 type generation struct {
-	m    *transport.Mesh
-	s    source
-	rng  io.Reader
-	mats [][]*Material
+	m       *transport.Mesh
+	s       source
+	rng     io.Reader
+	id      name
+	classes int
+	first   int         // the number of the first material that is not complete
+	mats    []*Material // from there on
+	work    Work
+}
+
+// number counts the classes of all inferences.
+func (g *generation) number(u unit) int { return u.inference*g.classes + u.index }
+
+func (g *generation) material(u unit) *Material { return g.mats[g.number(u)-g.first] }
+
+// begin starts the material of which a chunk has the first units.
+func (g *generation) begin(us []unit) error {
+	for _, u := range us {
+		if g.number(u) < g.first+len(g.mats) {
+			continue
+		}
+		mat, err := newMaterial(u.class, g.m.N(), g.m.Self(), u.inference, g.id, g.s.Delta(), g.rng)
+		if err != nil {
+			return err
+		}
+		g.mats = append(g.mats, mat)
+	}
+	return nil
 }
 
 func (g *generation) run(us []unit) error {
+	g.work.Chunks++
 	bits, jobs, err := g.masks(us)
 	if err != nil {
 		return err
@@ -170,35 +195,44 @@ func (g *generation) run(us []unit) error {
 	return g.products(us, jobs)
 }
 
-func (g *generation) material(u unit) *Material { return g.mats[u.inference][u.index] }
+// A job is a vector of comparisons in the making, by either back end.
+type job interface {
+	Masked(k int) ot.Bits // bit k of r
+	Out() ot.Bits         // λ
+}
 
-// masks draws the bits of r, garbles, and returns for every unit the bits of r
-// and, where there is a circuit, its garbling.
-func (g *generation) masks(us []unit) ([][]ot.Bits, []*garble.Job, error) {
+// masks draws the bits of r, makes what the comparisons take, and returns for
+// every unit the bits of r and, where signs are compared, its job.
+func (g *generation) masks(us []unit) ([][]ot.Bits, []job, error) {
 	n := g.m.N()
-	jobs := make([]*garble.Job, len(us))
+	jobs := make([]job, len(us))
 	var garbled []*garble.Job
+	var carried []*carry.Job
 	var ride []ot.Request
-	var drawn [][]uint8
 	for i, u := range us {
-		if !u.class.garbled() {
+		mat := g.material(u)
+		switch {
+		case u.class.garbled():
+			j, err := garble.New(u.class.batch(n, g.m.Self(), u.inference, mat.id, u.block), mat.seed, g.rng)
+			if err != nil {
+				return nil, nil, err
+			}
+			jobs[i], garbled = j, append(garbled, j)
+		case u.class.carried():
+			j, err := carry.New(u.class.masks(n, u.inference, u.block), g.rng)
+			if err != nil {
+				return nil, nil, err
+			}
+			jobs[i], carried = j, append(carried, j)
+		default:
 			x, err := randomBits(g.rng, u.class.In*u.len())
 			if err != nil {
 				return nil, nil, err
 			}
-			drawn = append(drawn, x)
 			ride = append(ride, ot.Request{X: x, Holders: liftShape(u, n).Holders, Keys: liftShape(u, n).Keys})
-			continue
 		}
-		mat := g.material(u)
-		j, err := garble.New(u.class.batch(n, g.m.Self(), u.inference, mat.id, u.block), mat.seed, g.rng)
-		if err != nil {
-			return nil, nil, err
-		}
-		jobs[i] = j
-		garbled = append(garbled, j)
 	}
-	rode, err := garble.Run(g.m, g.s, stepGenerate, garbled, ride)
+	rode, err := g.compare(garbled, carried, ride)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -207,22 +241,54 @@ func (g *generation) masks(us []unit) ([][]ot.Bits, []*garble.Job, error) {
 		bits[i] = make([]ot.Bits, u.class.In)
 		if jobs[i] == nil {
 			// The first party's share needs no key: its step is local.
-			rode[0].X, rode[0].Holders = drawn[0], ot.All(n)
+			rode[0].X, rode[0].Holders = ride[0].X, ot.All(n)
 			for k := range bits[i] {
 				bits[i][k] = rode[0].Slice(k*u.len(), (k+1)*u.len())
 			}
-			rode, drawn = rode[1:], drawn[1:]
+			rode, ride = rode[1:], ride[1:]
 			continue
 		}
 		for k := range bits[i] {
 			bits[i][k] = jobs[i].Masked(k)
 		}
-		if u.eval == g.m.Self() {
-			mat := g.material(u)
-			mat.tables = append(mat.tables, jobs[i].Tables())
-		}
+		g.keep(u, jobs[i])
 	}
 	return bits, jobs, nil
+}
+
+// compare runs the back ends that have jobs. The requests ride with the second,
+// if it has.
+func (g *generation) compare(garbled []*garble.Job, carried []*carry.Job, ride []ot.Request) (rode []ot.Bits, err error) {
+	if len(garbled) > 0 || len(carried) == 0 {
+		with := ride
+		if len(carried) > 0 {
+			with = nil
+		}
+		if rode, err = garble.Run(g.m, g.s, stepGenerate, garbled, with); err != nil {
+			return nil, err
+		}
+	}
+	if len(carried) > 0 {
+		if rode, err = carry.Run(g.m, g.s, stepCarry, carried, ride); err != nil {
+			return nil, err
+		}
+	}
+	return rode, nil
+}
+
+// keep adds to the material of a unit what its job made.
+func (g *generation) keep(u unit, j job) {
+	mat := g.material(u)
+	switch j := j.(type) {
+	case *garble.Job:
+		g.work.Gates += int64(len(j.Circuit.Ands()) * j.Len)
+		if u.eval == g.m.Self() {
+			mat.tables = append(mat.tables, j.Tables())
+		}
+	case *carry.Job:
+		g.work.Gates += int64(j.Made())
+		carry.Place(mat.terms, u.class.N, u.lo, j.Terms(), u.len())
+	}
 }
 
 // liftShape is how the bits of r are authenticated where there is no circuit: as
@@ -280,7 +346,7 @@ func (g *generation) shares(us []unit, bits [][]ot.Bits) error {
 }
 
 // products multiplies λ with 1, r and r_top.
-func (g *generation) products(us []unit, jobs []*garble.Job) error {
+func (g *generation) products(us []unit, jobs []job) error {
 	var reqs []ot.MulRequest
 	for i, u := range us {
 		if jobs[i] == nil {

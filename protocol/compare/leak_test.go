@@ -41,14 +41,14 @@ type seen struct {
 }
 
 func viewClass(layer int) Class {
-	return Class{KindReLU, viewBits, viewOut, viewParties * viewLen, layer}
+	return Class{KindReLU, viewBits, viewOut, viewParties * viewLen, layer, Garbled}
 }
 
 // viewRun makes one generation and comparison of constant inputs.
 func viewRun(m *transport.Mesh, s *planted, rng io.Reader, x int64, layer int, out *seen) error {
 	class := viewClass(layer)
 	s.reqs = nil
-	mats, err := generate(m, s, rng, []Class{class}, viewBatch, 1<<20)
+	mats, _, err := generate(m, s, rng, []Class{class}, viewBatch, 1<<40)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ type content struct {
 	seed   [32]byte // of the labels of c where this party garbles
 	delta  prg.Block
 	tables []*garble.Tables // of the blocks that this party evaluates
+
+	terms []uint64 // of carried comparisons
 }
 
 // noCopy makes go vet report copies.
@@ -72,7 +74,10 @@ func (c *content) allocate() {
 	if c.class.topWidth() > 0 {
 		c.rTop = make([]uint64, c.class.N)
 	}
-	if !c.class.garbled() {
+	if c.class.carried() {
+		c.terms = make([]uint64, c.class.planes())
+	}
+	if !c.class.signed() {
 		return
 	}
 	c.lambda, c.lambdaR = make([]uint64, c.class.N), make([]uint64, c.class.N)
@@ -126,7 +131,7 @@ func spendAll(kind Kind, n, self int, mats []*Material) []content {
 func eraseAll(cs []content) {
 	for i := range cs {
 		c := &cs[i]
-		for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop} {
+		for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop, c.terms} {
 			clear(v)
 		}
 		clear(c.seed[:])

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 	"github.com/tacit-mpc/tacit/protocol/ot"
 	"github.com/tacit-mpc/tacit/transport"
@@ -40,6 +41,14 @@ func noise(t testing.TB, c Class, n, self, index int) *Material {
 			t.Fatal(err)
 		}
 	}
+	if c.carried() {
+		if err := ring.Random(rng, m.terms, 64); err != nil {
+			t.Fatal(err)
+		}
+		if !carry.ReadPlanes(m.terms, carry.AppendPlanes(nil, m.terms, c.N), c.N) {
+			t.Fatal("stray bits")
+		}
+	}
 	if !c.garbled() {
 		return m
 	}
@@ -59,8 +68,9 @@ func noise(t testing.TB, c Class, n, self, index int) *Material {
 }
 
 var someClasses = []Class{
-	{KindReLU, 20, 32, 13, 1}, {KindReLU, 6, 6, 7, 2}, {KindReLU, 9, 4, 2, 3}, {KindReLU, 2, 64, 3, 4},
-	{KindMax, 11, 11, 9, 5}, {KindLift, 14, 20, 5, 6}, {KindLift, 14, 10, 5, 7},
+	{KindReLU, 20, 32, 13, 1, Garbled}, {KindReLU, 6, 6, 7, 2, Garbled}, {KindReLU, 9, 4, 2, 3, Garbled}, {KindReLU, 2, 64, 3, 4, Garbled},
+	{KindMax, 11, 11, 9, 5, Garbled}, {KindLift, 14, 20, 5, 6, Garbled}, {KindLift, 14, 10, 5, 7, Garbled},
+	{KindReLU, 20, 32, 13, 8, Carry}, {KindMax, 4, 4, 200, 9, Carry}, {KindReLU, 30, 20, 128, 10, Carry}, {KindLift, 14, 20, 5, 11, Carry},
 }
 
 func TestMaterialSurvivesItsEncoding(t *testing.T) {
@@ -89,7 +99,7 @@ func TestMaterialSurvivesItsEncoding(t *testing.T) {
 }
 
 func TestParseMaterialRefuses(t *testing.T) {
-	c := Class{KindReLU, 9, 12, 10, 1}
+	c := Class{KindReLU, 9, 12, 10, 1, Garbled}
 	good, err := noise(t, c, 3, 1, 0).AppendBinary(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -109,12 +119,14 @@ func TestParseMaterialRefuses(t *testing.T) {
 		{"nothing", c, 3, 1, nil, "0 bytes"},
 		{"one byte less", c, 3, 1, good[:len(good)-1], "bytes, want"},
 		{"one byte more", c, 3, 1, append(bytes.Clone(good), 0), "bytes, want"},
-		{"another class", Class{KindReLU, 9, 13, 10, 1}, 3, 1, good, "bytes, want"},
-		{"an invalid class", Class{KindReLU, 1, 13, 11, 1}, 3, 1, good, "1 bits"},
-		{"an unknown kind", Class{9, 9, 13, 11, 1}, 3, 1, good, "unknown kind 9"},
+		{"another class", Class{KindReLU, 9, 13, 10, 1, Garbled}, 3, 1, good, "bytes, want"},
+		{"an invalid class", Class{KindReLU, 1, 13, 11, 1, Garbled}, 3, 1, good, "1 bits"},
+		{"an unknown back end", Class{KindReLU, 9, 12, 10, 1, 2}, 3, 1, good, "unknown back end 2"},
+		{"an unknown kind", Class{9, 9, 13, 11, 1, Garbled}, 3, 1, good, "unknown kind 9"},
 		{"no such party", c, 3, 3, good, "party 3 of 3"},
 		{"one party", c, 1, 0, good, "party 0 of 1"},
-		{"a huge index", c, 3, 1, change(func(b []byte) []byte { b[7] = 1; return b }), "inference"},
+		{"a huge index", c, 3, 1, change(func(b []byte) []byte { b[6] = 1; return b }), "inference"},
+		{"another back end", c, 3, 1, change(func(b []byte) []byte { b[7] = 1; return b }), "back end"},
 		{"an even difference", c, 3, 1, change(func(b []byte) []byte { b[vectors+64] &^= 1; return b }), "even difference"},
 		{"stray bits", c, 3, 1, change(func(b []byte) []byte { b[8+ring.PackedLen(10, 12)+ring.PackedLen(10, 3)-1] |= 0x80; return b }), "stray bits"},
 		{"stray bits in tables", c, 3, 1, change(func(b []byte) []byte { b[len(b)-1] |= 0x80; return b }), "stray bits"},
@@ -134,10 +146,10 @@ func FuzzParseMaterial(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(uint8(c.Kind), uint8(c.In), uint8(c.Out), uint8(c.N), uint8(3), uint8(1), data)
+		f.Add(uint8(c.Backend), uint8(c.Kind), uint8(c.In), uint8(c.Out), uint8(c.N), uint8(3), uint8(1), data)
 	}
-	f.Fuzz(func(t *testing.T, kind, in, out, elements, n, self uint8, data []byte) {
-		c := Class{Kind(kind), int(in), int(out), int(elements), 1}
+	f.Fuzz(func(t *testing.T, backend, kind, in, out, elements, n, self uint8, data []byte) {
+		c := Class{Kind(kind), int(in), int(out), int(elements), 1, Backend(backend)}
 		m, err := ParseMaterial(c, int(n), int(self), data)
 		if err != nil {
 			return
@@ -150,7 +162,7 @@ func FuzzParseMaterial(f *testing.F) {
 }
 
 func TestFormattingShowsNoContent(t *testing.T) {
-	m := noise(t, Class{KindReLU, 20, 32, 2, 0}, 2, 0, 0)
+	m := noise(t, Class{KindReLU, 20, 32, 2, 0, Garbled}, 2, 0, 0)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		for _, got := range []string{fmt.Sprintf(verb, m), fmt.Sprintf(verb, m.content), fmt.Sprintf(verb, []*Material{m}), fmt.Sprintf(verb, m.tables)} {
 			got = strings.TrimPrefix(strings.TrimPrefix(got, "[]*compare.Material"), "[]*garble.Tables")
@@ -162,9 +174,9 @@ func TestFormattingShowsNoContent(t *testing.T) {
 }
 
 func TestMaterialIsUsedOnce(t *testing.T) {
-	class := Class{KindReLU, 5, 8, 4, 0}
-	other := Class{KindReLU, 5, 9, 4, 1}
-	lift, maximum := Class{KindLift, 5, 8, 4, 2}, Class{KindMax, 5, 5, 4, 3}
+	class := Class{KindReLU, 5, 8, 4, 0, Garbled}
+	other := Class{KindReLU, 5, 9, 4, 1, Garbled}
+	lift, maximum := Class{KindLift, 5, 8, 4, 2, Garbled}, Class{KindMax, 5, 5, 4, 3, Garbled}
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class, other, lift, maximum}, 2)
 		if err != nil {
@@ -207,7 +219,7 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 
 // Material of one batch can be spent in any order and any grouping.
 func TestRequestsGroupInferencesFreely(t *testing.T) {
-	class := Class{KindReLU, 7, 12, 10, 0}
+	class := Class{KindReLU, 7, 12, 10, 0, Garbled}
 	withSession(t, 3, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 6)
 		if err != nil {
@@ -253,7 +265,7 @@ func say(m *transport.Mesh, step string, len0, len1 int) {
 // A peer that is out of step, or sends less than it should, is named together
 // with the step.
 func TestMisbehavingPeerIsNamed(t *testing.T) {
-	class := Class{KindReLU, 6, 10, 9, 0}
+	class := Class{KindReLU, 6, 10, 9, 0, Garbled}
 	const open, labels = (9*6 + 7) / 8, 16 * 3 * 5
 	for _, test := range []struct {
 		name, step string
@@ -305,13 +317,13 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
-		for _, c := range []Class{{}, {KindReLU, 1, 4, 4, 0}, {KindReLU, 65, 4, 4, 0}, {KindReLU, 4, 0, 4, 0}, {KindReLU, 4, 65, 4, 0},
-			{KindMax, 4, 5, 4, 0}, {KindLift, 4, 5, 0, 0}, {KindLift, 4, 5, 1, 1 << 24}, {KindLift, 4, 5, 1, -1}} {
+		for _, c := range []Class{{}, {KindReLU, 1, 4, 4, 0, Garbled}, {KindReLU, 65, 4, 4, 0, Garbled}, {KindReLU, 4, 0, 4, 0, Garbled}, {KindReLU, 4, 65, 4, 0, Garbled},
+			{KindMax, 4, 5, 4, 0, Garbled}, {KindLift, 4, 5, 0, 0, Garbled}, {KindLift, 4, 5, 1, 1 << 24, Garbled}, {KindLift, 4, 5, 1, -1, Garbled}} {
 			if _, err := Generate(m, s, rng, []Class{c}, 1); err == nil {
 				return fmt.Errorf("%+v was accepted", c)
 			}
 		}
-		if _, err := Generate(m, s, rng, []Class{{KindLift, 4, 4, 4, 3}, {KindReLU, 5, 5, 5, 3}}, 1); err == nil {
+		if _, err := Generate(m, s, rng, []Class{{KindLift, 4, 4, 4, 3, Garbled}, {KindReLU, 5, 5, 5, 3, Garbled}}, 1); err == nil {
 			return errors.New("two classes of one layer were accepted")
 		}
 		if _, err := Generate(m, s, rng, nil, -1); err == nil {
@@ -320,7 +332,7 @@ func TestGenerateRefuses(t *testing.T) {
 		if mats, err := Generate(m, s, rng, nil, 2); err != nil || len(mats) != 2 {
 			return fmt.Errorf("no classes: %v, %v", mats, err)
 		}
-		if _, err := Generate(m, s, strings.NewReader("short"), []Class{{KindReLU, 4, 4, 4, 0}}, 1); err == nil {
+		if _, err := Generate(m, s, strings.NewReader("short"), []Class{{KindReLU, 4, 4, 4, 0, Garbled}}, 1); err == nil {
 			return errors.New("randomness that ends was accepted")
 		}
 		return nil

@@ -5,24 +5,27 @@ import (
 
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/share"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
 // Steps of the functions below, after the prefix of the caller.
 const (
-	StepOpen   = ": open c"
-	StepLabels = ": labels of c"
-	StepBits   = ": e"
+	StepOpen    = ": open c"
+	StepLabels  = ": labels of c"   // garbled
+	StepCarries = carry.StepCarries // carried
+	StepBits    = carry.StepBits
 )
 
 // ReLU returns shares of max(x, 0) modulo 2ᵏ′ and spends mats, one Material for
 // every inference of the request. x holds shares modulo 2ᵐ of the inferences'
 // inputs, one inference after the other; higher bits are ignored.
 //
-// Rounds: 3. Sends: m bits to every party per element; 16·(m−1) bytes to each
-// evaluator per element of its part; one bit to every party per element of
-// one's own part.
+// Rounds: 3, or with [Carry] 2 for m ≤ 5, 3 for m ≤ 25, and else 4. Sends: m bits to
+// every party per element, and with [Garbled] 16·(m−1) bytes to each evaluator
+// per element of its part and one bit to every party per element of one's own
+// part, with [Carry] one bit to every party per element and opened carry, and one.
 func ReLU(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint64, error) {
 	return relu(m, step, spendAll(KindReLU, m.N(), m.Self(), mats), x)
 }
@@ -152,9 +155,32 @@ func (m *content) selectTo(z, c, e []uint64) {
 	}
 }
 
-// signs returns e for all elements: garblers send the labels of c to the
-// evaluators, who evaluate and tell e to all.
+// carriedSigns is [signs] on XOR shares.
+func carriedSigns(m *transport.Mesh, step string, cs []content, c []uint64) ([]uint64, error) {
+	class := cs[0].class
+	tree, evals := carry.For(class.In), make([]*carry.Eval, len(cs))
+	for b := range cs {
+		evals[b] = tree.Start(cs[b].terms, c[b*class.N:][:class.N], m.Self() == 0)
+	}
+	planes, err := carry.Signs(m, step, evals)
+	if err != nil {
+		return nil, err
+	}
+	e := make([]uint64, len(c))
+	for b, plane := range planes {
+		for i := range class.N {
+			e[b*class.N+i] = carry.Bit(plane, i)
+		}
+	}
+	return e, nil
+}
+
+// signs returns e for all elements. If they are garbled, garblers send the
+// labels of c to the evaluators, who evaluate and tell e to all.
 func signs(m *transport.Mesh, step string, cs []content, c []uint64) ([]uint64, error) {
+	if cs[0].class.carried() {
+		return carriedSigns(m, step, cs, c)
+	}
 	labels, err := exchangeLabels(m, step, cs, c)
 	if err != nil {
 		return nil, err

@@ -65,6 +65,8 @@ func (b *netBuilder) node(op, out string, in []string, a attrs) *netBuilder {
 			p.S, p.Type = []byte(v), onnx.AttributeProto_STRING.Enum()
 		case []int64:
 			p.Ints, p.Type = v, onnx.AttributeProto_INTS.Enum()
+		case []float32:
+			p.Floats, p.Type = v, onnx.AttributeProto_FLOATS.Enum()
 		case *onnx.TensorProto:
 			p.T, p.Type = v, onnx.AttributeProto_TENSOR.Enum()
 		default:

@@ -10,12 +10,12 @@ import (
 // A Post is a step that the client applies to its own view of the output. It
 // sees a row as Outer×Count×Inner elements and works along Count.
 type Post struct {
-	Op    string  `json:"op"` // softmax, log-softmax, sigmoid, argmax or gather
+	Op    string  `json:"op"` // softmax, log-softmax, sigmoid, argmax, gather or complement
 	Outer int     `json:"outer,omitempty"`
 	Count int     `json:"count,omitempty"`
 	Inner int     `json:"inner,omitempty"`
 	Last  bool    `json:"last,omitempty"`  // argmax: the last of equal values, not the first
-	Index []int32 `json:"index,omitempty"` // gather: out[i] = in[Index[i]]
+	Index []int32 `json:"index,omitempty"` // gather: out[i] = in[Index[i]]; complement: the elements that become 1 − in
 }
 
 // The steps a client can apply.
@@ -25,6 +25,7 @@ const (
 	PostSigmoid    = "sigmoid"
 	PostArgMax     = "argmax"
 	PostGather     = "gather"
+	PostComplement = "complement"
 )
 
 // maxPost is the largest number of steps after the output.
@@ -55,14 +56,17 @@ func (p Post) check(n int) (int, error) {
 	switch p.Op {
 	case PostSigmoid:
 		return n, nil
-	case PostGather:
+	case PostGather, PostComplement:
 		if len(p.Index) < 1 || len(p.Index) > maxTensor {
-			return 0, fmt.Errorf("gather of %d elements", len(p.Index))
+			return 0, fmt.Errorf("%s of %d elements", p.Op, len(p.Index))
 		}
 		for _, j := range p.Index {
 			if j < 0 || int(j) >= n {
-				return 0, fmt.Errorf("gather: index %d is outside 0..%d", j, n-1)
+				return 0, fmt.Errorf("%s: index %d is outside 0..%d", p.Op, j, n-1)
 			}
+		}
+		if p.Op == PostComplement {
+			return n, nil
 		}
 		return len(p.Index), nil
 	case PostSoftmax, PostLogSoftmax, PostArgMax:
@@ -93,6 +97,12 @@ func (p Post) apply(x []float64) []float64 {
 		z := make([]float64, len(p.Index))
 		for i, j := range p.Index {
 			z[i] = x[j]
+		}
+		return z
+	case PostComplement:
+		z := append([]float64(nil), x...)
+		for _, j := range p.Index {
+			z[j] = 1 - x[j]
 		}
 		return z
 	case PostArgMax:

@@ -20,6 +20,9 @@ func (o *operator) sumOrDifference() error {
 	if x != nil {
 		at = 1
 	}
+	if t := o.tensors[o.input(1)]; minus && t != nil && t.post != nil {
+		return o.complement(t, x)
+	}
 	t, c, err := o.withConstant(at, 1-at)
 	if err != nil {
 		return err
@@ -64,6 +67,35 @@ func (o *operator) product() error {
 		}
 	}
 	if t, err = o.elementwise(scaleNode, t, c); err != nil {
+		return err
+	}
+	return o.set(t)
+}
+
+// scaler lowers Scaler of scikit-learn: (x − offset)·scale.
+func (o *operator) scaler() error {
+	t, err := o.secret(0)
+	if err != nil {
+		return err
+	}
+	n := size(t.shape)
+	var c [2][]float64
+	for i, name := range []string{"offset", "scale"} {
+		a := o.attrs[name]
+		if len(t.shape) != 1 || a == nil || len(a.Floats) != 1 && len(a.Floats) != n {
+			return fmt.Errorf("its attribute %s does not fit rows of shape %v", name, t.shape)
+		}
+		for j := range n {
+			c[i] = append(c[i], float64(a.Floats[j%len(a.Floats)]))
+		}
+	}
+	for i := range c[0] {
+		c[0][i] = -c[0][i]
+	}
+	if t, err = o.elementwise(offsetNode, t, c[0]); err != nil {
+		return err
+	}
+	if t, err = o.elementwise(scaleNode, t, c[1]); err != nil {
 		return err
 	}
 	return o.set(t)

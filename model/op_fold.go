@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The operators here compute with constants alone: the arithmetic of shapes
@@ -230,6 +231,9 @@ func sliceIndex(start, end, step, n int) ([]int, error) {
 }
 
 func (o *operator) concat() error {
+	if slices.ContainsFunc(o.n.Input, func(name string) bool { return o.tensors[name] != nil }) {
+		return o.concatSecrets()
+	}
 	first, err := o.folded("concatenate before the model")
 	if err != nil {
 		return err

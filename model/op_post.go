@@ -11,6 +11,11 @@ func (o *operator) client(p Post, shape []int, label bool) error {
 	if t == nil {
 		return errors.New("operand 0 must depend on the input of the model")
 	}
+	return o.after(t, p, shape, label)
+}
+
+// after defines the output as t after the step p.
+func (o *operator) after(t *tensor, p Post, shape []int, label bool) error {
 	z := *t
 	if z.post == nil {
 		z.base = t.shape

@@ -55,6 +55,7 @@ var operators = map[string]func(*operator) error{
 	"Sigmoid":            (*operator).sigmoid,
 	"ArgMax":             (*operator).argMax,
 	"ZipMap":             (*operator).zipMap,
+	"Scaler":             (*operator).scaler,
 }
 
 // since is the first opset in which an operator means what is implemented
@@ -68,10 +69,9 @@ var hints = map[string]string{
 	"LeakyRelu": "use Relu", "Elu": "use Relu", "Selu": "use Relu", "PRelu": "use Relu", "Gelu": "use Relu",
 	"HardSwish": "use Relu", "HardSigmoid": "use Relu", "Tanh": "use Relu", "Erf": "use Relu in place of GELU",
 	"ConvTranspose": "use Conv", "LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
-	"Concat":                 "concatenate before the model",
 	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
 	"LinearClassifier": "export the model as Gemm", "LinearRegressor": "export the model as Gemm",
-	"Scaler": "scale with Sub and Div by constants", "LayerNormalization": "use BatchNormalization",
+	"LayerNormalization": "use BatchNormalization",
 }
 
 // lower adds node i of the ONNX graph.
@@ -91,7 +91,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	}
 	f := operators[n.GetOpType()]
 	d := n.GetDomain()
-	if f == nil || d != "" && d != "ai.onnx" && n.GetOpType() != "ZipMap" {
+	if f == nil || d != "" && d != "ai.onnx" && n.GetOpType() != "ZipMap" && n.GetOpType() != "Scaler" {
 		hint := hints[n.GetOpType()]
 		if hint == "" {
 			hint = "rewrite it with Gemm, Conv, pooling, Relu and arithmetic with constants"

@@ -56,6 +56,17 @@ func TestOpsets(t *testing.T) {
 		{"softmax 11", 11, []int64{0, 2, 2}, one("Softmax", []string{"x"}, nil), soft(1, -2, 3, -4), 2},
 		{"softmax 13", 13, []int64{0, 2, 2}, one("Softmax", []string{"x"}, nil), append(soft(1, -2), soft(3, -4)...), 2},
 		{"softmax axis 1", 13, []int64{0, 2, 2}, one("Softmax", []string{"x"}, attrs{"axis": 1}), []float32{soft(1, 3)[0], soft(-2, -4)[0], soft(1, 3)[1], soft(-2, -4)[1]}, 2},
+		{"concat", 13, []int64{0, 2, 2}, func(b *netBuilder) {
+			b.node("Relu", "r", []string{"x"}, nil).node("Concat", "y", []string{"r", "x", "r"}, attrs{"axis": -1})
+		}, []float32{1, 0, 1, -2, 1, 0, 3, 0, 3, -4, 3, 0}, 2},
+		{"scaler", 15, []int64{0, 4}, func(b *netBuilder) {
+			b.node("Scaler", "y", []string{"x"}, attrs{"offset": []float32{1, 2, 3, 4}, "scale": []float32{0.5}})
+			b.m.Graph.Node[0].Domain = proto.String("ai.onnx.ml")
+		}, []float32{0, -2, 0, -4}, 1},
+		{"binary classifier", 15, []int64{0, 4}, func(b *netBuilder) {
+			b.floats("1", nil, 1).node("Sigmoid", "p", []string{"x"}, nil).node("Sub", "q", []string{"1", "p"}, nil)
+			b.node("Concat", "y", []string{"q", "p"}, attrs{"axis": 1})
+		}, []float32{sig(-1), sig(2), sig(-3), sig(4), sig(1), sig(-2), sig(3), sig(-4)}, 1},
 		{"mean 13", 13, []int64{0, 2, 2}, one("ReduceMean", []string{"x"}, attrs{"axes": []int64{-1}, "keepdims": 0}), []float32{-0.5, -0.5}, 1},
 		{"mean 18", 18, []int64{0, 2, 2}, func(b *netBuilder) { b.ints("a", []int64{1}, 1).node("ReduceMean", "y", []string{"x", "a"}, nil) }, []float32{2, -3}, 2},
 		{"argmax", 13, []int64{0, 4}, one("ArgMax", []string{"x"}, attrs{"axis": 1, "keepdims": 0}), []float32{2}, 0},
@@ -125,6 +136,10 @@ func TestRefusals(t *testing.T) {
 		"does not depend on any input":        newNet(13, 0, 4).floats("c", []int64{4}, 1, 2, 3, 4).node("Relu", "y", []string{"c"}, nil).bytes("y"),
 		`node "n_y" (Tanh)`:                   newNet(13, 0, 4).node("Tanh", "y", []string{"x"}, nil).bytes("y"),
 		"only steps that the client can do":   newNet(13, 0, 4).node("Softmax", "s", []string{"x"}, nil).node("Relu", "y", []string{"s"}, nil).bytes("y"),
+		"operand 1 must depend on the input":  newNet(13, 0, 4).floats("c", []int64{1, 4}, 1, 2, 3, 4).node("Concat", "y", []string{"x", "c"}, attrs{"axis": 1}).bytes("y"),
+		"leave axis 0 out":                    newNet(13, 0, 4).node("Concat", "y", []string{"x", "x"}, attrs{"axis": 0}).bytes("y"),
+		"only 1 − x may be computed after":    newNet(13, 0, 4).floats("c", nil, 2).node("Sigmoid", "s", []string{"x"}, nil).node("Sub", "y", []string{"c", "s"}, nil).bytes("y"),
+		"different steps after the network":   newNet(13, 0, 4).node("Sigmoid", "s", []string{"x"}, nil).node("Softmax", "t", []string{"x"}, nil).node("Concat", "y", []string{"s", "t"}, attrs{"axis": 1}).bytes("y"),
 		"differs from row to row":             add(newNet(13, 2, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8), "c"),
 		"a product or quotient of two secret": newNet(13, 0, 4).node("Div", "y", []string{"x", "x"}, nil).bytes("y"),
 		"training mode":                       newNet(13, 0, 4).ints("t", nil, 1).floats("r", nil, 0.5).node("Dropout", "y", []string{"x", "r", "t"}, nil).bytes("y"),

@@ -1,0 +1,160 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// concatSecrets lowers Concat of tensors: every operand is moved to its place
+// among zeros, and their sum is the result.
+func (o *operator) concatSecrets() error {
+	parts, a, err := o.concatOperands()
+	if err != nil {
+		return err
+	}
+	shape := slices.Clone(parts[0].shape)
+	shape[a] = 0
+	for _, t := range parts {
+		shape[a] += t.shape[a]
+	}
+	if err := checkShape(shape); err != nil {
+		return err
+	}
+	if err := o.spend(2 * len(parts) * size(shape)); err != nil {
+		return err
+	}
+	inner := size(shape[a+1:])
+	places := make([][]int32, len(parts)) // of the result: the element of that operand, or −1
+	start := 0
+	for p, t := range parts {
+		places[p] = placed(size(shape[:a]), t.shape[a]*inner, start, shape[a]*inner)
+		start += t.shape[a] * inner
+	}
+	if slices.ContainsFunc(parts, func(t *tensor) bool { return t.post != nil }) {
+		return o.concatClient(parts, places, shape)
+	}
+	z := o.arrange(parts[0], places[0])
+	for p, t := range parts[1:] {
+		z = o.g.add(node{kind: addNode, name: o.name, in: []int{z, o.arrange(t, places[p+1])}, len: size(shape)})
+	}
+	return o.set(&tensor{shape: shape, val: z})
+}
+
+// concatOperands returns the operands and the axis, of those of a row.
+func (o *operator) concatOperands() (parts []*tensor, a int, err error) {
+	for i, name := range o.n.Input {
+		t := o.tensors[name]
+		if t == nil {
+			return nil, 0, fmt.Errorf("operand %d must depend on the input of the model, as the others do", i)
+		}
+		parts = append(parts, t)
+	}
+	first := parts[0].shape
+	if a, err = axis(o.int("axis", 1), len(first)+1); err != nil {
+		return nil, 0, err
+	}
+	if a == 0 {
+		return nil, 0, errors.New("it would mix rows; leave axis 0 out")
+	}
+	a--
+	for _, t := range parts {
+		if len(t.shape) != len(first) || !slices.Equal(t.shape[:a], first[:a]) || !slices.Equal(t.shape[a+1:], first[a+1:]) {
+			return nil, 0, fmt.Errorf("shapes %v and %v differ at another axis than %d", first, t.shape, a+1)
+		}
+	}
+	return parts, a, nil
+}
+
+// placed lists the elements of outer blocks, at start in every stride of the
+// result, and −1 elsewhere.
+func placed(outer, block, start, stride int) []int32 {
+	index := slices.Repeat([]int32{-1}, outer*stride)
+	for i := range outer {
+		for k := range block {
+			index[i*stride+start+k] = int32(i*block + k)
+		}
+	}
+	return index
+}
+
+// concatClient lowers Concat of what the client makes of one tensor: such as
+// the probabilities 1 − p and p of a binary classifier.
+func (o *operator) concatClient(parts []*tensor, places [][]int32, shape []int) error {
+	first := parts[0]
+	z := &tensor{shape: shape, val: first.val, view: first.view, base: first.base}
+	index := make([]int32, size(shape))
+	var complement []int32
+	for p, t := range parts {
+		if t.post == nil || t.label || t.val != first.val || !slices.Equal(t.view, first.view) || !slices.Equal(t.base, first.base) {
+			return errors.New("only what follows from the same last value can be joined after the network")
+		}
+		steps, from, flipped, err := moves(t)
+		if err != nil {
+			return err
+		}
+		if p == 0 {
+			z.post = steps
+		} else if !reflect.DeepEqual(z.post, steps) {
+			return errors.New("the operands went through different steps after the network")
+		}
+		for i, j := range places[p] {
+			if j < 0 {
+				continue
+			}
+			index[i] = from[j]
+			if flipped[j] {
+				complement = append(complement, int32(i))
+			}
+		}
+	}
+	z.post = append(z.post, Post{Op: PostGather, Index: index})
+	if complement != nil {
+		z.post = append(z.post, Post{Op: PostComplement, Index: complement})
+	}
+	return o.set(z)
+}
+
+// moves splits the steps of t: those up to the last one that computes, and
+// where the elements after it come from and which of them become 1 − x.
+func moves(t *tensor) (steps []Post, from []int32, flipped []bool, err error) {
+	last := len(t.post)
+	for last > 0 && (t.post[last-1].Op == PostGather || t.post[last-1].Op == PostComplement) {
+		last--
+	}
+	n := size(t.base)
+	for _, p := range t.post[:last] {
+		if n, err = p.check(n); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	from, flipped = iota32(n), make([]bool, n)
+	for _, p := range t.post[last:] {
+		if p.Op == PostComplement {
+			for _, j := range p.Index {
+				flipped[j] = !flipped[j]
+			}
+			continue
+		}
+		f, c := make([]int32, len(p.Index)), make([]bool, len(p.Index))
+		for i, j := range p.Index {
+			f[i], c[i] = from[j], flipped[j]
+		}
+		from, flipped = f, c
+	}
+	return slices.Clone(t.post[:last]), from, flipped, nil
+}
+
+// complement lowers 1 − t for what the client makes, which is all arithmetic
+// that may follow: other constants would tell the client something.
+func (o *operator) complement(t *tensor, c *constant) error {
+	f, err := c.floats()
+	if err != nil {
+		return err
+	}
+	if t.label || len(f) != 1 || f[0] != 1 || len(c.shape) > len(t.shape)+1 {
+		return errors.New("only 1 − x may be computed after a Softmax or Sigmoid; move it to the end of the model")
+	}
+	return o.after(t, Post{Op: PostComplement, Index: iota32(size(t.shape))}, t.shape, false)
+}

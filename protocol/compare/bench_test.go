@@ -10,8 +10,8 @@ import (
 )
 
 // Three parties in one process; figures are per comparison of 20 bits at all of
-// them. Elements are those of LeNet-5.
-const benchLen = 6500
+// them.
+const benchLen = 10000
 
 // together runs f as three parties with sessions and waits for all of them.
 func together(b *testing.B, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
@@ -38,7 +38,16 @@ func perComparison(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchLen, "ns/comparison")
 }
 
-func BenchmarkGenerate(b *testing.B) {
+func onBoth(b *testing.B, f func(b *testing.B, back Backend)) {
+	for _, back := range bothBackends {
+		b.Run(back.String(), func(b *testing.B) { f(b, back) })
+	}
+}
+
+func BenchmarkGenerate(b *testing.B) { onBoth(b, benchGenerate) }
+func BenchmarkReLU(b *testing.B)     { onBoth(b, benchReLU) }
+
+func benchGenerate(b *testing.B, back Backend) {
 	var ready sync.WaitGroup
 	ready.Add(3)
 	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
@@ -48,7 +57,7 @@ func BenchmarkGenerate(b *testing.B) {
 			b.ResetTimer()
 		}
 		for i := range b.N {
-			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, Garbled}}, 1); err != nil {
+			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, back}}, 1); err != nil {
 				return err
 			}
 		}
@@ -57,8 +66,8 @@ func BenchmarkGenerate(b *testing.B) {
 	perComparison(b)
 }
 
-func BenchmarkReLU(b *testing.B) {
-	class := Class{KindReLU, 20, 32, benchLen, 0, Garbled}
+func benchReLU(b *testing.B, back Backend) {
+	class := Class{KindReLU, 20, 32, benchLen, 0, back}
 	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 1)
 		if err != nil {

@@ -114,7 +114,7 @@ func generateTo(m *transport.Mesh, s source, rng io.Reader, classes []Class, bat
 		if err := g.begin(us); err != nil {
 			return g.work, err
 		}
-		if err := g.run(us); err != nil {
+		if err := s.Scope(func() error { return g.run(us) }); err != nil {
 			return g.work, err
 		}
 		complete := batch * len(classes)

@@ -10,6 +10,7 @@ import (
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/infer"
 	"github.com/tacit-mpc/tacit/protocol/prep"
 	"github.com/tacit-mpc/tacit/protocol/share"
@@ -36,7 +37,7 @@ func TestOutputSharesAreFresh(t *testing.T) {
 		Ops:    []model.Op{{Kind: model.Shift, In: []int{0}, Out: 1, Bits: 4}},
 	})}
 	weights := deal(t, m, n)
-	mats := generate(t, m, weights, 1)
+	mats := generate(t, m, weights, compare.Garbled, 1)
 	xs, err := share.Split(rand.NewChaCha8([32]byte{3}), make([]uint64, size), 20, n)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func TestInputMasksAreFresh(t *testing.T) {
 	layers := prep.Count(&m.Manifest.Program).Layers
 	ones, all := 0, 0
 	seen := map[[2]uint64]bool{}
-	for _, mats := range generate(t, m, deal(t, m, n), batch, batch) {
+	for _, mats := range generate(t, m, deal(t, m, n), compare.Garbled, batch, batch) {
 		for _, x := range mats {
 			masks, _, _ := x.Spend()
 			for l, mask := range masks {

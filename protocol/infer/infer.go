@@ -33,7 +33,8 @@ import (
 // is this party's share, one after the other. It spends mats, which are the
 // same inferences in the same order at all parties.
 //
-// Rounds: 1 for every linear layer and lift, 3 for every ReLU and maximum.
+// Rounds: 1 for every linear layer and lift, 3 for every ReLU and maximum, or 2 to
+// 4 with [compare.Carry].
 // Sends: see [Plan].
 func Run(m *transport.Mesh, program *model.Program, w *Weights, mats []*prep.Inference, x share.Share) (share.Share, error) {
 	if want := len(mats) * program.Values[0].Len; len(x) != want {

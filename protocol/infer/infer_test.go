@@ -12,6 +12,7 @@ import (
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/infer"
 	"github.com/tacit-mpc/tacit/protocol/prep"
 	"github.com/tacit-mpc/tacit/protocol/share"
@@ -128,14 +129,15 @@ func tape(purpose, party int) io.Reader {
 
 // generate runs the offline phase for batches of inferences, and stores and
 // loads what it made.
-func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ...int) [][]*prep.Inference {
+func generate(t *testing.T, m *model.Model, weights []*infer.Weights, b compare.Backend, batches ...int) [][]*prep.Inference {
 	t.Helper()
 	n, program := len(weights), &m.Manifest.Program
-	demand := prep.Count(program)
+	option := prep.Comparisons(b)
+	demand := prep.Count(program, option)
 	out := make([][]*prep.Inference, n)
 	testnet.RunPairs(t, n, func(otMesh, heMesh *transport.Mesh) error {
 		i := otMesh.Self()
-		p, err := prep.NewPreparer(otMesh, heMesh, tape(2, i), program, weights[i].Linear, batches[0])
+		p, err := prep.NewPreparer(otMesh, heMesh, tape(2, i), program, weights[i].Linear, batches[0], option)
 		if err != nil {
 			return err
 		}
@@ -145,7 +147,7 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ..
 			if err != nil {
 				return err
 			}
-			plan = plan.Add(prep.PlanGenerate(program, n, i, batches[0], batch))
+			plan = plan.Add(prep.PlanGenerate(program, n, i, batches[0], batch, option))
 			for _, x := range made {
 				b, err := demand.Append(nil, x)
 				if err != nil {
@@ -169,6 +171,9 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ..
 		if got := p.Counts(); got != plan.Counts {
 			t.Errorf("party %d: ran %+v, planned %+v", i, got, plan.Counts)
 		}
+		if got := p.Gates(); got != plan.Gates {
+			t.Errorf("party %d: made %d gates, planned %d", i, got, plan.Gates)
+		}
 		if got := p.Ciphertexts(); got != plan.Ciphertexts {
 			t.Errorf("party %d: made %d ciphertexts, planned %d", i, got, plan.Ciphertexts)
 		}
@@ -179,7 +184,7 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, batches ..
 }
 
 // predict runs the online phase and returns the combined outputs.
-func predict(t *testing.T, m *model.Model, weights []*infer.Weights, mats [][]*prep.Inference, x []uint64) []uint64 {
+func predict(t *testing.T, m *model.Model, weights []*infer.Weights, b compare.Backend, mats [][]*prep.Inference, x []uint64) []uint64 {
 	t.Helper()
 	n, program := len(weights), &m.Manifest.Program
 	xs, err := share.Split(rand.NewChaCha8([32]byte{3}), x, program.Values[0].Width, n)
@@ -193,7 +198,7 @@ func predict(t *testing.T, m *model.Model, weights []*infer.Weights, mats [][]*p
 		if outs[i], err = infer.Run(mesh, program, weights[i], mats[i], xs[i]); err != nil {
 			return err
 		}
-		if got, want := mesh.Steps(), infer.Plan(program, n, i, batch); !slices.Equal(got, want) {
+		if got, want := mesh.Steps(), infer.Plan(program, n, i, batch, prep.Comparisons(b)); !slices.Equal(got, want) {
 			t.Errorf("party %d:\n got %v\nplan %v", i, got, want)
 		}
 		return nil
@@ -220,7 +225,8 @@ func check(t *testing.T, m *model.Model, x, got []uint64, bound int64) {
 	t.Logf("off by at most %d ulp, the bound is %d", worst, bound)
 }
 
-// TestExamples runs the shipped networks on held-out inputs: all costs are as
+// TestExamples runs the shipped networks on held-out inputs, calibrated with one
+// back end and not with the other: all costs are as
 // planned, every output is within the proven bound, and every class is the one
 // that the plaintext engine finds.
 func TestExamples(t *testing.T) {
@@ -233,20 +239,20 @@ func TestExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for calibrated, o := range map[bool]model.Options{false: {}, true: {Calibration: e.Inputs}} {
+		for b, o := range map[compare.Backend]model.Options{compare.Garbled: {}, compare.Carry: {Calibration: e.Inputs}} {
 			m, err := model.Compile(g, o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, n := range []int{2, 3} {
-				t.Run(fmt.Sprintf("%s/n=%d/calibrated=%v", name, n, calibrated), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/n=%d/%v", name, n, b), func(t *testing.T) {
 					const rows = 4
 					x, err := m.Manifest.Encode(slices.Concat(e.Inputs[:rows]...))
 					if err != nil {
 						t.Fatal(err)
 					}
 					weights := deal(t, m, n)
-					got := predict(t, m, weights, generate(t, m, weights, rows), x)
+					got := predict(t, m, weights, b, generate(t, m, weights, b, rows), x)
 					check(t, m, x, got, m.Manifest.UlpBound(n))
 					want, err := m.Eval(x, rows)
 					if err != nil {
@@ -281,13 +287,15 @@ func TestEveryOperation(t *testing.T) {
 				m.Params = append(m.Params, small(rng, p.Len, 8, p.Width))
 			}
 			weights := deal(t, m, n)
-			mats := generate(t, m, weights, 2, 1)
 			x := small(rng, 3*32, 512, program.Values[0].Width)
 			// A shift is off by at most n/2 + 1/2, then weights below 8 multiply.
 			err := float64(n)/2 + 0.5
 			err = err*6*12*7/16 + err
 			err = err*5*7/8 + float64(n)/2 + 0.5
-			check(t, m, x, predict(t, m, weights, mats, x), int64(err))
+			for _, b := range []compare.Backend{compare.Garbled, compare.Carry} {
+				mats := generate(t, m, weights, b, 2, 1)
+				check(t, m, x, predict(t, m, weights, b, mats, x), int64(err))
+			}
 		})
 	}
 }

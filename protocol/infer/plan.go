@@ -8,9 +8,10 @@ import (
 )
 
 // Plan returns the traffic of [Run] on batch inputs at party self of n: exactly
-// what [transport.Mesh.Steps] reports afterwards.
-func Plan(program *model.Program, n, self, batch int) []transport.Stats {
-	p := &planner{demand: prep.Count(program), n: n, self: self, batch: batch}
+// what [transport.Mesh.Steps] reports afterwards. The options are those of
+// preparation.
+func Plan(program *model.Program, n, self, batch int, opts ...prep.Option) []transport.Stats {
+	p := &planner{demand: prep.Count(program, opts...), n: n, self: self, batch: batch}
 	if _, err := model.Run(p, program, none{}); err != nil {
 		panic("infer: an invalid program: " + err.Error()) // Validate has accepted it
 	}

@@ -13,9 +13,32 @@ type Demand struct {
 	Classes []compare.Class
 }
 
-// Count returns the demand of p.
-func Count(p *model.Program) Demand {
-	c := &counter{program: p}
+// An Option is a public parameter of preparation, the same at all parties.
+type Option func(*options)
+
+type options struct {
+	backend compare.Backend
+	depth   int
+}
+
+func optionsOf(opts []Option) options {
+	o := options{depth: treeDepth}
+	for _, set := range opts {
+		set(&o)
+	}
+	return o
+}
+
+// Comparisons sets how comparisons are made. The default is [compare.Garbled].
+func Comparisons(b compare.Backend) Option { return func(o *options) { o.backend = b } }
+
+// Depth sets the depth of the trees of OT extension, 2, 4 or 8: see [ot.Depth].
+// The default is 4.
+func Depth(k int) Option { return func(o *options) { o.depth = k } }
+
+// Count returns the demand of p, of which the options are part.
+func Count(p *model.Program, opts ...Option) Demand {
+	c := &counter{program: p, backend: optionsOf(opts).backend}
 	if _, err := model.Run(c, p, struct{}{}); err != nil {
 		panic("prep: an invalid program: " + err.Error()) // Validate has accepted it
 	}
@@ -25,6 +48,7 @@ func Count(p *model.Program) Demand {
 // A counter is the engine that notes what each operation needs.
 type counter struct {
 	program *model.Program
+	backend compare.Backend
 	demand  Demand
 }
 
@@ -41,7 +65,9 @@ func (c *counter) Lift(op *model.Op, _ none) (none, error)   { return c.compare(
 
 func (c *counter) compare(kind compare.Kind, op *model.Op) (none, error) {
 	out := c.program.Values[op.Out]
-	c.demand.Classes = append(c.demand.Classes, compare.Class{Kind: kind, In: op.Bits, Out: out.Width, N: out.Len, Layer: op.Out})
+	c.demand.Classes = append(c.demand.Classes, compare.Class{
+		Kind: kind, In: op.Bits, Out: out.Width, N: out.Len, Layer: op.Out, Backend: c.backend,
+	})
 	return none{}, nil
 }
 

@@ -9,15 +9,16 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// treeDepth is the parameter of the OT extension, which sends 128/treeDepth bits
-// for each correlated OT: see docs/protocols.md, section 6, for the choice.
+// treeDepth is the default of the parameter of the OT extension, which sends
+// 128/treeDepth bits for each correlated OT: see docs/protocols.md, section 6, for
+// the choice.
 const treeDepth = 4
 
 // A Cost is what preparation costs one party, exactly.
 type Cost struct {
 	OT, HE      transport.Stats // what the two meshes report in all
 	Counts      ot.Counts       // of oblivious transfers and their products
-	Gates       int64           // And gates garbled or evaluated
+	Gates       int64           // And gates garbled or evaluated, and products of masks
 	Ciphertexts int64           // made by this party; one sent to several counts once
 }
 
@@ -64,11 +65,11 @@ func PlanSetup(program *model.Program, n, self, hint int) Cost {
 
 // PlanGenerate returns the cost of [Preparer.Generate] for a batch at party self
 // of n, after a setup with the given hint.
-func PlanGenerate(program *model.Program, n, self, hint, batch int) Cost {
-	demand := Count(program)
+func PlanGenerate(program *model.Program, n, self, hint, batch int, opts ...Option) Cost {
+	demand := Count(program, opts...)
 	c := Cost{HE: everyone(n, 32)} // the seeds for sharings of zero
 	if len(demand.Classes) > 0 {
-		fork, cmp := ot.PlanFork(n), compare.PlanGenerate(n, self, treeDepth, demand.Classes, batch)
+		fork, cmp := ot.PlanFork(n), compare.PlanGenerate(n, self, optionsOf(opts).depth, demand.Classes, batch)
 		c.OT = sum(everyone(n, 32), cmp.Steps...)
 		c.OT = sum(c.OT, transport.Stats{Rounds: fork.Rounds, Sent: fork.Sent, Received: fork.Received})
 		c.Counts, c.Gates = cmp.Counts, cmp.Gates

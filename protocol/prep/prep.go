@@ -45,11 +45,17 @@ type Preparer struct {
 	weights        []*linear.Weights
 	base           *ot.Base
 	triples        *triple.Context
+	depth          int
 	counts         ot.Counts
+	gates          int64
 }
 
 // Counts returns the oblivious transfers and products that have run so far.
 func (p *Preparer) Counts() ot.Counts { return p.counts }
+
+// Gates returns the number of And gates that were garbled or evaluated so far,
+// and of products of masks.
+func (p *Preparer) Gates() int64 { return p.gates }
 
 // Ciphertexts returns the number of ciphertexts made so far.
 func (p *Preparer) Ciphertexts() int64 {
@@ -76,8 +82,11 @@ func (p *Preparer) Close() {
 //
 // Rounds: 3 on the first mesh, for base OTs, and 2 on the second, for keys and
 // encrypted weight masks.
-func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.Program, weights []*linear.Weights, hint int) (*Preparer, error) {
-	p := &Preparer{otMesh: otMesh, heMesh: heMesh, rand: rand, demand: Count(program), weights: weights}
+func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.Program, weights []*linear.Weights, hint int, opts ...Option) (*Preparer, error) {
+	p := &Preparer{
+		otMesh: otMesh, heMesh: heMesh, rand: rand, demand: Count(program, opts...), weights: weights,
+		depth: optionsOf(opts).depth,
+	}
 	err := p.both(
 		func(rand io.Reader) (err error) {
 			p.base, err = ot.Setup(otMesh, rand)
@@ -102,7 +111,7 @@ func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.
 }
 
 // both runs the two halves side by side, each with a stream of randomness of
-// its own. If one fails, its mesh is closed; the other is closed here.
+// its own. If one fails, both meshes are closed.
 func (p *Preparer) both(viaOT, viaHE func(rand io.Reader) error) error {
 	streams := [2]*prg.Stream{}
 	for i := range streams {
@@ -117,18 +126,19 @@ func (p *Preparer) both(viaOT, viaHE func(rand io.Reader) error) error {
 		once   sync.Once
 		first  error
 	)
-	run := func(half func(io.Reader) error, rand io.Reader, other *transport.Mesh) {
+	run := func(half func(io.Reader) error, rand io.Reader) {
 		halves.Go(func() {
 			if err := half(rand); err != nil {
 				once.Do(func() {
 					first = err
-					other.Close()
+					p.otMesh.Close()
+					p.heMesh.Close()
 				})
 			}
 		})
 	}
-	run(viaOT, streams[0], p.heMesh)
-	run(viaHE, streams[1], p.otMesh)
+	run(viaOT, streams[0])
+	run(viaHE, streams[1])
 	halves.Wait()
 	return first
 }
@@ -136,59 +146,75 @@ func (p *Preparer) both(viaOT, viaHE func(rand io.Reader) error) error {
 // Generate makes the material of batch inferences. All parties call it with the
 // same batch and the same id, which must never repeat.
 //
-// Rounds: [Plan] lists them; their number does not depend on the program.
+// Rounds: [PlanGenerate] counts them; their number does not depend on the number
+// of layers, but grows with that of comparisons, by chunks.
 func (p *Preparer) Generate(id [32]byte, batch int) ([]*Inference, error) {
-	var (
-		seeds [][]share.Seed
-		mats  [][]*compare.Material
-		masks [][]*linear.Mask
-	)
-	err := p.both(
-		func(rand io.Reader) (err error) {
-			mats, err = p.comparisons(rand, id, batch)
-			return err
-		},
-		func(rand io.Reader) (err error) {
-			if seeds, err = p.zeroSeeds(rand, batch); err != nil {
-				return err
-			}
-			masks, err = p.masks(rand, batch)
-			return err
-		})
+	var all []*Inference
+	err := p.GenerateTo(id, batch, func(x *Inference) error {
+		all = append(all, x)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*Inference, batch)
-	for i := range out {
-		out[i] = &Inference{zero: seeds[i]}
-		for _, layer := range masks {
-			out[i].masks = append(out[i].masks, layer[i])
-		}
-		if mats != nil {
-			out[i].mats = mats[i]
-		}
-	}
-	return out, nil
+	return all, nil
 }
 
-// comparisons makes the material of all comparisons, [inference][class].
-func (p *Preparer) comparisons(rand io.Reader, id [32]byte, batch int) ([][]*compare.Material, error) {
+// GenerateTo is [Preparer.Generate], but hands each inference to the sink, in
+// order, when it is complete, and keeps nothing of it. The error of the sink ends
+// the session.
+//
+// Masks of linear layers are made for the whole batch in one round, and wait for
+// the comparisons: 16 bytes for every element of the inputs of linear layers
+// and every inference, and what package triple needs. Comparisons that are
+// complete wait for the masks, up to 64 MiB of them at their length in the
+// store; see [compare.Bound] for what making them takes.
+func (p *Preparer) GenerateTo(id [32]byte, batch int, sink func(*Inference) error) error {
+	d := &delivery{sink: sink, classes: len(p.demand.Classes), made: make(chan struct{})}
+	d.room = waitingMemory / p.demand.Len(p.otMesh.N(), p.otMesh.Self())
+	return p.both(
+		func(rand io.Reader) error {
+			if err := p.comparisons(rand, id, batch, d); err != nil {
+				return err
+			}
+			return d.hand()
+		},
+		func(rand io.Reader) (err error) {
+			defer close(d.made)
+			seeds, err := p.zeroSeeds(rand, batch)
+			if err != nil {
+				return err
+			}
+			d.masks, err = p.masks(rand, batch)
+			if err != nil {
+				return err
+			}
+			d.seeds = seeds
+			return nil
+		})
+}
+
+// comparisons makes the material of all comparisons.
+func (p *Preparer) comparisons(rand io.Reader, id [32]byte, batch int, d *delivery) error {
 	if len(p.demand.Classes) == 0 {
-		return nil, nil
+		d.waiting = make([][]*compare.Material, batch)
+		return nil
 	}
 	key, err := p.batchKey(rand, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	session, err := p.base.Fork(p.otMesh, rand, key, ot.Depth(treeDepth))
+	session, err := p.base.Fork(p.otMesh, rand, key, ot.Depth(p.depth))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		p.counts.Add(session.Counts())
 		session.Erase()
 	}()
-	return compare.Generate(p.otMesh, session, rand, p.demand.Classes, batch)
+	work, err := compare.GenerateTo(p.otMesh, session, rand, p.demand.Classes, batch, d.take)
+	p.gates += work.Gates
+	return err
 }
 
 // batchKey derives the public key of the hashes of a batch, to which every party

@@ -42,7 +42,7 @@ func (t *Tables) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, prg.Bytes(t.rows)...)
 	n := len(dst)
 	dst = append(dst, make([]byte, (len(t.bits)+7)/8)...)
-	packBits(dst[n:], t.bits)
+	prg.PackBits(dst[n:], t.bits)
 	return dst, nil
 }
 
@@ -56,7 +56,7 @@ func ParseTables(b Batch, data []byte) (*Tables, error) {
 	if used := len(t.bits) % 8; used > 0 && data[len(data)-1]>>used != 0 {
 		return nil, errors.New("garble: tables with stray bits")
 	}
-	t.bits = unpackBits(data[n:], len(t.bits))
+	prg.UnpackBits(t.bits, data[n:])
 	return t, nil
 }
 

@@ -185,11 +185,7 @@ func (b *Batch) Labels(dst []prg.Block, seed [32]byte, delta prg.Block, values [
 		if !b.Circuit.Class(w).Has(circuits.Label) {
 			continue
 		}
-		for e, v := range values[p][:b.Len] {
-			mask := -uint64(v & 1)
-			dst[e][0] ^= delta[0] & mask
-			dst[e][1] ^= delta[1] & mask
-		}
+		prg.Deltas(dst, values[p][:b.Len], delta, dst[:b.Len], nil)
 		dst = dst[b.Len:]
 	}
 }

@@ -13,7 +13,9 @@ import (
 // A Source makes the correlated randomness of one session: an [ot.Session].
 type Source interface {
 	Delta() prg.Block
-	Share(b ot.Bits, owner int) []prg.Block
+	Blocks(n int) []prg.Block
+	Bytes(n int) []byte
+	Xor(b, c ot.Bits) ot.Bits
 	Authenticate(m *transport.Mesh, step string, reqs []ot.Request) ([]ot.Bits, error)
 	And(m *transport.Mesh, step string, reqs []ot.AndRequest) ([][]uint8, error)
 }
@@ -34,11 +36,10 @@ type Job struct {
 	seed  [32]byte // of the labels; only a garbler's is used
 	drawn []uint8  // this party's shares of all masks
 
-	masks    []ot.Bits // by wire; without X where the mask is 0
+	masks    []mask    // by wire
 	products [][]uint8 // shares of λa·λb by gate, nil where it is 0
-	sums     []ot.Bits // λa·λb ⊕ λc by gate, of gates with labels
+	sums     []mask    // λa·λb ⊕ λc by gate, of gates with labels
 	out      ot.Bits
-	done     circuits.Wire // labels of sums before this wire are set
 	tables   *Tables
 }
 
@@ -53,13 +54,14 @@ func New(b Batch, seed [32]byte, rng io.Reader) (*Job, error) {
 	if _, err := io.ReadFull(rng, packed); err != nil {
 		return nil, fmt.Errorf("draw masks: %w", err)
 	}
-	j.drawn = unpackBits(packed, n)
+	j.drawn = make([]uint8, n)
+	prg.UnpackBits(j.drawn, packed)
 	clear(packed)
 	return j, nil
 }
 
 // Masked returns the bits of masked input k. The garblers hold keys.
-func (j *Job) Masked(k int) ot.Bits { return j.masks[j.Circuit.Masked()[k]] }
+func (j *Job) Masked(k int) ot.Bits { return *j.masks[j.Circuit.Masked()[k]][0] }
 
 // Out returns the mask of the output. All parties hold keys.
 func (j *Job) Out() ot.Bits { return j.out }
@@ -86,7 +88,7 @@ func Run(m *transport.Mesh, s Source, step string, jobs []*Job, ride []ot.Reques
 		return nil, err
 	}
 	for _, j := range jobs {
-		j.setMasks(bits[0], bits[1])
+		j.setMasks(s, bits[0], bits[1])
 		bits = bits[2:]
 	}
 	if err := multiplyMasks(m, s, step, jobs); err != nil {
@@ -136,21 +138,22 @@ func (j *Job) places() map[circuits.Wire]int {
 }
 
 // setMasks derives the masks of all wires from those of inputs and gates.
-func (j *Job) setMasks(drawn, toEval ot.Bits) {
+func (j *Job) setMasks(s Source, drawn, toEval ot.Bits) {
 	place := j.places()
-	j.masks = make([]ot.Bits, len(j.Circuit.Gates()))
+	j.masks = make([]mask, len(j.Circuit.Gates()))
 	for w, g := range j.Circuit.Gates() {
 		switch g.Op {
 		case circuits.Masked, circuits.And:
 			lo := place[circuits.Wire(w)] * j.Len
-			j.masks[w] = drawn.Slice(lo, lo+j.Len)
+			b := drawn.Slice(lo, lo+j.Len)
+			j.masks[w][0] = &b
 		case circuits.Xor:
-			j.masks[w] = xorBits(j.masks[g.A], j.masks[g.B])
+			j.masks[w] = j.sum(s, g.A, g.B)
 		}
 	}
 	// The mask of the output has keys at the garblers by its derivation, and a
 	// fresh one at the evaluator.
-	out := j.masks[j.Circuit.Out()]
+	out := *j.whole(s, j.Circuit.Out())
 	out.M, out.K = append([][]prg.Block(nil), out.M...), append([][]prg.Block(nil), out.K...)
 	out.Keys = ot.All(j.Parties)
 	if j.Self == j.Eval {
@@ -164,14 +167,47 @@ func (j *Job) setMasks(drawn, toEval ot.Bits) {
 	j.drawn = nil
 }
 
-func xorBits(a, b ot.Bits) ot.Bits {
-	if a.X == nil {
-		return b
+// sum returns the mask of a sum of wires a and b. If more than two vectors make
+// it up, it adds those of a or b for good.
+func (j *Job) sum(s Source, a, b circuits.Wire) mask {
+	if j.masks[a].len()+j.masks[b].len() > 2 {
+		for _, w := range []circuits.Wire{a, b} {
+			if j.masks[w].len() == 2 {
+				j.masks[w] = mask{j.whole(s, w)}
+			}
+		}
 	}
-	if b.X == nil {
-		return a
+	m := j.masks[a]
+	for _, v := range j.masks[b] {
+		switch {
+		case v == nil:
+		case m[0] == nil:
+			m[0] = v
+		default:
+			m[1] = v
+		}
 	}
-	return a.Xor(b)
+	return m
+}
+
+// whole returns the mask of wire w, which is not 0, as one vector.
+func (j *Job) whole(s Source, w circuits.Wire) *ot.Bits {
+	m := j.masks[w]
+	if m[1] == nil {
+		return m[0]
+	}
+	b := s.Xor(*m[0], *m[1])
+	return &b
+}
+
+func (m mask) len() int {
+	n := 0
+	for _, b := range m {
+		if b != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // multiplyMasks makes the products of the masks of the operands of every gate,
@@ -191,7 +227,7 @@ func multiplyMasks(m *transport.Mesh, s Source, step string, jobs []*Job) error 
 	var auth []ot.Request
 	for _, j := range jobs {
 		products = j.setProducts(products)
-		if x := j.labelledProducts(); len(x) > 0 {
+		if x := j.labelledProducts(s); len(x) > 0 {
 			auth = append(auth, ot.Request{X: x, Holders: ot.All(j.Parties), Keys: j.keys()})
 		}
 	}
@@ -210,14 +246,23 @@ func multiplyMasks(m *transport.Mesh, s Source, step string, jobs []*Job) error 
 func (j *Job) andRequests() []ot.AndRequest {
 	var reqs []ot.AndRequest
 	for _, g := range j.gates {
-		if g.product {
-			reqs = append(reqs, ot.AndRequest{
-				A: j.masks[g.a], B: j.masks[g.b],
-				Eval: j.Eval, Layer: j.Layer, Gate: g.number, Element: j.Element,
-			})
+		if !g.product {
+			continue
 		}
+		r := ot.AndRequest{Eval: j.Eval, Layer: j.Layer, Gate: g.number, Element: j.Element}
+		r.A, r.AddA = j.masks[g.a].parts()
+		r.B, r.AddB = j.masks[g.b].parts()
+		reqs = append(reqs, r)
 	}
 	return reqs
+}
+
+// parts returns the vectors whose sum a mask is, of which the second may be empty.
+func (m mask) parts() (b, c ot.Bits) {
+	if m[1] != nil {
+		c = *m[1]
+	}
+	return *m[0], c
 }
 
 // setProducts takes the products of j and returns those of later jobs.
@@ -231,11 +276,13 @@ func (j *Job) setProducts(products [][]uint8) [][]uint8 {
 	return products
 }
 
-func (j *Job) labelledProducts() []uint8 {
-	var x []uint8
+func (j *Job) labelledProducts(s Source) []uint8 {
+	_, n := j.Circuit.Products()
+	x := s.Bytes(n * j.Len)
+	at := 0
 	for _, g := range j.gates {
 		if g.product && g.labelled {
-			x = append(x, j.products[g.number]...)
+			at += copy(x[at:], j.products[g.number])
 		}
 	}
 	return x
@@ -243,15 +290,17 @@ func (j *Job) labelledProducts() []uint8 {
 
 // setSums takes the authenticated products of j and returns those of later jobs.
 func (j *Job) setSums(bits []ot.Bits) []ot.Bits {
-	j.sums = make([]ot.Bits, len(j.gates))
+	j.sums = make([]mask, len(j.gates))
 	lo := 0
 	for _, g := range j.gates {
-		switch {
-		case g.product && g.labelled:
-			j.sums[g.number] = bits[0].Slice(lo, lo+j.Len).Xor(j.masks[g.out])
+		if !g.labelled {
+			continue
+		}
+		j.sums[g.number] = j.masks[g.out]
+		if g.product {
+			b := bits[0].Slice(lo, lo+j.Len)
+			j.sums[g.number][1] = &b
 			lo += j.Len
-		case g.labelled:
-			j.sums[g.number] = j.masks[g.out]
 		}
 	}
 	if lo > 0 {
@@ -278,35 +327,34 @@ func sendRows(m *transport.Mesh, s Source, step string, jobs []*Job) error {
 			continue
 		}
 		// Blocks come first and the bits, packed, fill the start of the rest.
-		blocks, bits := make([]prg.Block, 0, sent[p].blocks+(sent[p].bits+127)/128), make([]uint8, 0, sent[p].bits)
+		blocks, bits := s.Blocks(sent[p].room()), s.Bytes(sent[p].bits)
+		out[p] = prg.Bytes(blocks)[:sent[p].bytes()]
+		tail, rest := out[p][16*sent[p].blocks:], bits
 		for _, j := range jobs {
 			if j.Eval == p {
-				blocks, bits = j.garble(s, blocks, bits)
+				size := j.sent(m.Self())
+				j.garble(s, blocks[:size.blocks], rest[:size.bits])
+				blocks, rest = blocks[size.blocks:], rest[size.bits:]
 			}
 		}
-		msg := prg.Bytes(blocks[:cap(blocks)])[:sent[p].bytes()]
-		packBits(msg[16*len(blocks):], bits)
-		out[p] = msg
-		got[p] = make([]prg.Block, received[p].blocks+(received[p].bits+127)/128)
+		prg.PackBits(tail, bits)
+		clear(bits)
+		got[p] = s.Blocks(received[p].room())
 		in[p] = prg.Bytes(got[p])[:received[p].bytes()]
 	}
 	if err := m.Exchange(step+StepRows, out, in); err != nil {
 		return err
 	}
-	for _, j := range jobs {
-		if j.Eval == m.Self() {
-			j.own(s)
+	bits := make([][]uint8, m.N())
+	for p := range got {
+		bits[p] = s.Bytes(received[p].bits)
+		if p != m.Self() {
+			prg.UnpackBits(bits[p], in[p][16*received[p].blocks:])
 		}
 	}
-	for p := range m.N() {
-		if p == m.Self() {
-			continue
-		}
-		blocks, bits := got[p][:received[p].blocks], unpackBits(in[p][16*received[p].blocks:], received[p].bits)
-		for _, j := range jobs {
-			if j.Eval == m.Self() {
-				blocks, bits = j.fold(p, blocks, bits)
-			}
+	for _, j := range jobs {
+		if j.Eval == m.Self() {
+			j.collect(got, bits)
 		}
 	}
 	return nil
@@ -317,38 +365,27 @@ type size struct{ blocks, bits int }
 
 func (s size) bytes() int { return 16*s.blocks + (s.bits+7)/8 }
 
+// room is the number of blocks that a message takes.
+func (s size) room() int { return s.blocks + (s.bits+127)/128 }
+
+// sent returns the size of what garbler j sends of the batch.
+func (b *Batch) sent(j int) size {
+	return size{b.sizes().sentRows * b.Len, b.sentBitRows(j) * b.Len}
+}
+
 // rowSizes returns the sizes of what this party sends to and gets from each
 // other in the round of rows.
 func rowSizes(n, self int, batches []Batch) (sent, received []size) {
 	sent, received = make([]size, n), make([]size, n)
+	add := func(to *size, s size) { to.blocks, to.bits = to.blocks+s.blocks, to.bits+s.bits }
 	for _, b := range batches {
-		s := b.sizes()
 		if b.Eval != self {
-			sent[b.Eval].blocks += s.sentRows * b.Len
-			sent[b.Eval].bits += b.sentBitRows(self) * b.Len
+			add(&sent[b.Eval], b.sent(self))
 			continue
 		}
 		for _, p := range b.garblers() {
-			received[p].blocks += s.sentRows * b.Len
-			received[p].bits += b.sentBitRows(p) * b.Len
+			add(&received[p], b.sent(p))
 		}
 	}
 	return sent, received
-}
-
-// packBits sets dst to the bits, the first lowest.
-func packBits(dst []byte, bits []uint8) {
-	clear(dst)
-	for i, b := range bits {
-		dst[i/8] |= (b & 1) << (i % 8)
-	}
-}
-
-// unpackBits returns the first n bits of src.
-func unpackBits(src []byte, n int) []uint8 {
-	bits := make([]uint8, n)
-	for i := range bits {
-		bits[i] = src[i/8] >> (i % 8) & 1
-	}
-	return bits
 }

@@ -142,23 +142,6 @@ func (s *Session) Share(b Bits, owner int) []prg.Block {
 		return make([]prg.Block, len(b.X))
 	}
 	z := s.arena.blocks(len(b.X))
-	var first [2][]prg.Block
-	held := 0
-	for _, k := range b.K {
-		if k != nil && held < len(first) {
-			first[held] = k
-			held++
-		}
-	}
-	prg.Deltas(z, b.X, s.delta, first[0], first[1])
-	for _, k := range b.K {
-		switch {
-		case k == nil:
-		case held > 0:
-			held--
-		default:
-			prg.XorInto(z, k)
-		}
-	}
+	b.Own(z, s.delta, 0)
 	return z
 }

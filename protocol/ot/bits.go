@@ -73,6 +73,30 @@ func (b Bits) Slice(lo, hi int) Bits {
 	return b
 }
 
+// Own sets z to the share x·Δ ⊕ ⊕ⱼ Kⱼ of the party that holds Δ = delta, of
+// len(z) bits from lo on.
+func (b Bits) Own(z []prg.Block, delta prg.Block, lo int) {
+	hi := lo + len(z)
+	var first [2][]prg.Block // added together
+	for _, k := range b.K {
+		if k != nil && first[0] == nil {
+			first[0] = k[lo:hi]
+		} else if k != nil && first[1] == nil {
+			first[1] = k[lo:hi]
+		}
+	}
+	prg.Deltas(z, b.X[lo:hi], delta, first[0], first[1])
+	seen := 0
+	for _, k := range b.K {
+		if k == nil {
+			continue
+		}
+		if seen++; seen > len(first) {
+			prg.XorInto(z, k[lo:hi])
+		}
+	}
+}
+
 // Xor returns b ⊕ c, which is local. Its keys are held by the parties that
 // hold keys of both.
 func (b Bits) Xor(c Bits) Bits { return b.xor(c, new(arena)) }

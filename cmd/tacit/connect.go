@@ -36,8 +36,8 @@ func hintFor(err error) string {
 	return ""
 }
 
-// compile loads an ONNX file and compiles it.
-func compile(file string, o model.Options) (*model.Model, error) {
+// compile loads an ONNX file and compiles it, for ranges that samples suggest.
+func compile(file string, samples *table, o model.Options) (*model.Model, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -45,6 +45,12 @@ func compile(file string, o model.Options) (*model.Model, error) {
 	g, err := model.Load(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if samples != nil {
+		if err := samples.fits(g.Input); err != nil {
+			return nil, err
+		}
+		o.Calibration = samples.rows
 	}
 	m, err := model.Compile(g, o)
 	if err != nil {

@@ -25,8 +25,8 @@ func (f *rangeFlags) add(c *cobra.Command) {
 }
 
 // options returns the compiler's options for sample rows, which may be none.
-func (f *rangeFlags) options(c *cobra.Command, rows [][]float32) model.Options {
-	o := model.Options{FractionBits: f.bits, Calibration: rows}
+func (f *rangeFlags) options(c *cobra.Command) model.Options {
+	o := model.Options{FractionBits: f.bits}
 	if c.Flags().Changed("lo") {
 		o.InputLo, o.InputHi = &f.lo, &f.hi
 	}
@@ -51,14 +51,14 @@ someone asks for a prediction.`,
 		Example: "  tacit deploy model.onnx --cluster cluster.yaml --name tumour --calibrate samples.npy",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			var samples [][]float32
+			var samples *table
 			if ranges.calibrate != "" {
 				var err error
-				if samples, err = readRows(ranges.calibrate); err != nil {
+				if samples, err = readTable(ranges.calibrate); err != nil {
 					return err
 				}
 			}
-			m, err := compile(args[0], ranges.options(c, samples))
+			m, err := compile(args[0], samples, ranges.options(c))
 			if err != nil {
 				return err
 			}

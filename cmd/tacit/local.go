@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -149,7 +150,7 @@ func (l *localCluster) dial(ctx context.Context, name string) (*client.Client, e
 		backoff.WithBackOff(backoff.NewConstantBackOff(50*time.Millisecond)), backoff.WithMaxElapsedTime(20*time.Second))
 	if err != nil {
 		c.Close()
-		return nil, fmt.Errorf("the parties did not start, their logs are in %s: %w", l.dir, err)
+		return nil, fmt.Errorf("the parties did not start: %w%s", err, l.complaints())
 	}
 	return c, nil
 }
@@ -166,6 +167,32 @@ func connected(ctx context.Context, c *client.Client) error {
 		}
 	}
 	return nil
+}
+
+// kill ends all parties at once, in the middle of whatever they do.
+func (l *localCluster) kill() {
+	for _, c := range l.parties {
+		if c != nil {
+			_ = c.Process.Kill() // stop waits for it
+		}
+	}
+}
+
+// complaints returns the last line of the log of every party that ends with
+// something else than information.
+func (l *localCluster) complaints() string {
+	var all strings.Builder
+	for i := range l.parties {
+		log, err := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("party%d", i), "log.json"))
+		if err != nil {
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+		if last := lines[len(lines)-1]; last != "" && !strings.Contains(last, `"level":"info"`) {
+			fmt.Fprintf(&all, "\nparty %d: %s", i, last)
+		}
+	}
+	return all.String()
 }
 
 // stop ends all parties and waits for them.

@@ -22,9 +22,13 @@ func run() int {
 	defer stop()
 
 	root := rootCommand()
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
+	}
+	if ctx.Err() != nil && c.Name() != "party" { // all that failed, failed of it
+		fmt.Fprintln(os.Stderr, "error: interrupted")
+		return 1
 	}
 	fmt.Fprintln(os.Stderr, "error:", strings.ReplaceAll(err.Error(), "\n", "\n       "))
 	if hint := hintFor(err); hint != "" {
@@ -61,7 +65,7 @@ As separate organisations: keygen, cluster init, party, deploy, predict.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(demoCommand(), tryCommand(), keygenCommand(), clusterCommand(), partyCommand(),
+	root.AddCommand(demoCommand(), tryCommand(), planCommand(), keygenCommand(), clusterCommand(), partyCommand(),
 		deployCommand(), predictCommand(), statusCommand(), benchCommand())
 	return root
 }

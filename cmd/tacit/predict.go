@@ -28,12 +28,18 @@ array per row). Without --output, predictions are printed, a row per line.`,
 		Example: "  tacit predict --cluster cluster.yaml --model tumour --input x.npy --output y.npy",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			rows, err := readRows(input)
+			samples, err := readTable(input)
 			if err != nil {
 				return err
 			}
+			rows := samples.rows
 			if batch < 1 {
 				return &usageError{fmt.Errorf("a batch of %d rows", batch), "--batch is at least 1"}
+			}
+			if output != "" {
+				if err := writable(output); err != nil {
+					return err
+				}
 			}
 			cl, err := dial(c.Context(), cluster)
 			if err != nil {
@@ -45,6 +51,9 @@ array per row). Without --output, predictions are printed, a row per line.`,
 				return err
 			}
 			// All rows are checked before the first is sent.
+			if err := samples.fits(m.Input.Shape); err != nil {
+				return err
+			}
 			if _, err := m.Encode(slices.Concat(rows...)); err != nil {
 				return fmt.Errorf("%s: %w", input, err)
 			}

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,74 +24,129 @@ import (
 // maxElements bounds what is read from one input file.
 const maxElements = 1 << 28
 
-// readRows reads the rows of an input file: .npy with rows along the first axis,
-// .csv with a row per line and an optional header, or .json with an array per
-// row, nested as one likes.
-func readRows(path string) ([][]float32, error) {
+// A table is what an input file holds.
+type table struct {
+	path  string
+	rows  [][]float32 // all of one length
+	shape []int       // of a row, or nil if the file does not say
+}
+
+// readTable reads an input file: .npy with rows along the first axis, .csv with
+// a row per line and an optional header, or .json with an array per row, nested
+// as one likes.
+func readTable(path string) (*table, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var rows [][]float32
+	t := &table{path: path}
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".npy":
-		rows, err = readNPY(f)
+		t.rows, t.shape, err = readNPY(f)
 	case ".csv":
-		rows, err = readCSV(f)
+		t.rows, err = readCSV(f)
 	case ".json":
-		rows, err = readJSON(f)
+		t.rows, err = readJSON(f)
 	default:
 		return nil, &usageError{fmt.Errorf("%s: inputs of type %q are not known", path, ext), "use .npy, .csv or .json"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(rows) == 0 || len(rows[0]) == 0 {
+	if len(t.rows) == 0 || len(t.rows[0]) == 0 {
 		return nil, fmt.Errorf("%s: no rows", path)
 	}
-	for i, r := range rows {
-		if len(r) != len(rows[0]) {
-			return nil, fmt.Errorf("%s: row %d has %d values, row 0 has %d", path, i, len(r), len(rows[0]))
+	for i, r := range t.rows {
+		if len(r) != len(t.rows[0]) {
+			return nil, fmt.Errorf("%s: row %d has %d values, row 0 has %d", path, i, len(r), len(t.rows[0]))
+		}
+		for j, v := range r {
+			if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
+				return nil, fmt.Errorf("%s: row %d, column %d: %v is not a number to compute with", path, i, j, v)
+			}
 		}
 	}
-	return rows, nil
+	return t, nil
 }
 
-// readNPY reads an array of numbers in NumPy's format.
-func readNPY(f io.Reader) (rows [][]float32, err error) {
+// fits reports that the rows are inputs of that shape. Flat rows are, if their
+// length is right; axes of length 1 do not matter.
+func (t *table) fits(shape []int) error {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	if len(t.rows[0]) != n {
+		err := fmt.Errorf("%s: rows of %d values, the model takes %d, of shape %v", t.path, len(t.rows[0]), n, shape)
+		if len(t.rows) == n && len(t.rows[0]) == 1 {
+			err = fmt.Errorf("%w; if that is one row, reshape it to (1, %d)", err, n)
+		}
+		return err
+	}
+	ones := func(d int) bool { return d == 1 }
+	has, want := slices.DeleteFunc(slices.Clone(t.shape), ones), slices.DeleteFunc(slices.Clone(shape), ones)
+	if len(has) > 1 && len(want) > 1 && !slices.Equal(has, want) {
+		return fmt.Errorf("%s: rows of shape %v, the model takes %v; transpose or flatten them", t.path, t.shape, shape)
+	}
+	return nil
+}
+
+// readNPY reads an array of numbers in NumPy's format, and the shape of a row.
+func readNPY(f io.Reader) (rows [][]float32, row []int, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library indexes unchecked in broken headers
-			rows, err = nil, fmt.Errorf("not a NumPy file: %v", p)
+			rows, err = nil, errors.New("not a NumPy file: its header is broken")
 		}
 	}()
 	b := bufio.NewReader(f)
 	if err := checkHeader(b); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := npy.NewReader(b)
 	if err != nil {
-		return nil, fmt.Errorf("not a NumPy file: %w", err)
+		return nil, nil, fmt.Errorf("not a NumPy file: %w", err)
 	}
 	shape := r.Header.Descr.Shape
-	if r.Header.Descr.Fortran {
-		return nil, errors.New("the array is in Fortran order: save it with numpy.ascontiguousarray")
-	}
 	if len(shape) == 0 {
-		return nil, errors.New("the array is a scalar: the first axis must be the rows")
+		return nil, nil, errors.New("the array is a scalar: the first axis must be the rows")
 	}
 	n := 1
 	for _, d := range shape {
 		if d < 1 || d > maxElements || n*d > maxElements {
-			return nil, fmt.Errorf("an array of shape %v is empty or too large", shape)
+			return nil, nil, fmt.Errorf("an array of shape %v is empty or too large", shape)
 		}
 		n *= d
 	}
 	flat, err := numbers(r, n)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return slices.Collect(slices.Chunk(flat, n/shape[0])), nil
+	if r.Header.Descr.Fortran {
+		flat = lastAxisFirst(flat, shape)
+	}
+	return slices.Collect(slices.Chunk(flat, n/shape[0])), shape[1:], nil
+}
+
+// lastAxisFirst returns an array in Fortran's order, as data frames have it, in
+// that of C.
+func lastAxisFirst(flat []float32, shape []int) []float32 {
+	from := []int{0} // of the elements in the order of C, by the axes so far
+	step := 1
+	for _, d := range shape {
+		next := make([]int, 0, len(from)*d)
+		for _, at := range from {
+			for i := range d {
+				next = append(next, at+i*step)
+			}
+		}
+		from, step = next, step*d
+	}
+	z := make([]float32, len(flat))
+	for i, at := range from {
+		z[i] = flat[at]
+	}
+	return z
 }
 
 // checkHeader refuses a header longer than any array has, which the library
@@ -113,7 +170,7 @@ func checkHeader(r *bufio.Reader) error {
 // numbers reads n elements of any numeric type.
 func numbers(r *npy.Reader, n int) ([]float32, error) {
 	t := npy.TypeFrom(r.Header.Descr.Type)
-	if t == nil || t.Kind() < reflect.Bool || t.Kind() > reflect.Float64 || t.Kind() == reflect.Bool {
+	if t == nil || t.Kind() < reflect.Bool || t.Kind() > reflect.Float64 {
 		return nil, fmt.Errorf("elements of type %q: use float32", r.Header.Descr.Type)
 	}
 	v := reflect.New(reflect.SliceOf(t))
@@ -126,7 +183,12 @@ func numbers(r *npy.Reader, n int) ([]float32, error) {
 	out := make([]float32, n)
 	float := reflect.TypeFor[float32]()
 	for i := range out {
-		out[i] = v.Elem().Index(i).Convert(float).Interface().(float32)
+		switch x := v.Elem().Index(i); {
+		case t.Kind() != reflect.Bool:
+			out[i] = x.Convert(float).Interface().(float32)
+		case x.Bool():
+			out[i] = 1
+		}
 	}
 	return out, nil
 }
@@ -223,4 +285,18 @@ func fill(v reflect.Value, flat []float32) []float32 {
 		flat = fill(v.Index(i), flat)
 	}
 	return flat
+}
+
+// writable fails now, rather than after the work, if path cannot be written.
+func writable(path string) error {
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil || !fresh {
+		return err
+	}
+	return os.Remove(path)
 }

@@ -54,7 +54,12 @@ func (t *trial) run(ctx context.Context) (out *outcome, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, cluster.stop()) }()
+	defer func() {
+		if ctx.Err() != nil { // nobody waits for what they were doing
+			cluster.kill()
+		}
+		err = errors.Join(err, cluster.stop())
+	}()
 	say("starting %d parties, each a process of its own", t.parties)
 	if err := cluster.start(); err != nil {
 		return nil, err

@@ -27,20 +27,25 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			if err := checkSizes(parties, batch); err != nil {
 				return err
 			}
-			rows, err := readRows(input)
+			samples, err := readTable(input)
 			if err != nil {
 				return err
 			}
-			m, err := compile(args[0], ranges.options(c, rows))
+			m, err := compile(args[0], samples, ranges.options(c))
 			if err != nil {
 				return err
+			}
+			if output != "" {
+				if err := writable(output); err != nil {
+					return err
+				}
 			}
 			dir, done, err := workDir(keep)
 			if err != nil {
 				return err
 			}
 			defer done()
-			t := &trial{name: "model", model: m, rows: rows, parties: parties, batch: batch, dir: dir}
+			t := &trial{name: "model", model: m, rows: samples.rows, parties: parties, batch: batch, dir: dir}
 			out, err := t.run(c.Context())
 			if err != nil {
 				return err

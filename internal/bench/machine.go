@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // A Machine is where, and what, was measured.
 type Machine struct {
-	Commit   string   `json:"commit"` // "unknown" under go run
+	Commit   string   `json:"commit"` // of the build, or of the checkout it runs in
 	Modified bool     `json:"modified,omitempty"`
 	Go       string   `json:"go"`
 	OS       string   `json:"os"`
@@ -37,6 +38,9 @@ func ThisMachine() Machine {
 			}
 		}
 	}
+	if m.Commit == "unknown" {
+		m.Commit, m.Modified = checkout()
+	}
 	for _, f := range []struct {
 		name string
 		has  bool
@@ -50,6 +54,21 @@ func ThisMachine() Machine {
 		}
 	}
 	return m
+}
+
+// checkout returns the commit of the working directory if that is a checkout of
+// this module, for builds that do not know theirs.
+func checkout() (commit string, modified bool) {
+	mod, err := os.ReadFile("go.mod")
+	if err != nil || !strings.HasPrefix(string(mod), "module github.com/tacit-mpc/tacit\n") {
+		return "unknown", false
+	}
+	out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").Output()
+	if err != nil {
+		return "unknown", false
+	}
+	commit, modified = strings.CutSuffix(strings.TrimSpace(string(out)), "-dirty")
+	return commit, modified
 }
 
 // processor returns the name of the processor, where the system tells it.

@@ -77,6 +77,7 @@ func curves(r *Report, kind, metric string) (all []curve, err error) {
 		}
 		all[i].points = append(all[i].points, plotter.XY{X: float64(at), Y: y})
 	}
+	slices.SortFunc(all, func(a, b curve) int { return strings.Compare(a.name, b.name) })
 	for _, c := range all {
 		slices.SortFunc(c.points, func(a, b plotter.XY) int { return int(a.X - b.X) })
 	}
@@ -144,7 +145,7 @@ func drawCurves(file string, s Sweep, metric string, all []curve) error {
 		p.X.Scale = plot.LogScale{}
 	}
 	p.Legend.Top, p.Legend.Left = true, s.Kind != "batch"
-	w, err := p.WriterTo(16*vg.Centimeter, 10*vg.Centimeter, "svg")
+	w, err := p.WriterTo(16*vg.Centimeter, 10*vg.Centimeter, strings.TrimPrefix(filepath.Ext(file), "."))
 	if err != nil {
 		return err
 	}

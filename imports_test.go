@@ -36,9 +36,10 @@ var layers = []struct {
 	{"client", "configs internal/ring internal/prg internal/wire model protocol/share transport transport/p2p"},
 	{"party", "configs internal/ring internal/prg internal/wire model protocol/share protocol/linear protocol/prep protocol/infer transport transport/p2p"},
 	{"examples", ""},
+	{"internal/rehearse", "model protocol/share protocol/compare protocol/prep protocol/infer transport"},
 	{"scripts", ""},
 	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/triple transport transport/p2p"},
-	{"cmd/tacit", "client configs examples internal/bench internal/wire model party transport/p2p"},
+	{"cmd/tacit", "client configs examples internal/bench internal/rehearse internal/wire model party transport/p2p"},
 }
 
 // only lists dependencies that one package alone may import.

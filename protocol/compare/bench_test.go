@@ -14,7 +14,7 @@ import (
 const benchLen = 10000
 
 // together runs f as three parties with sessions and waits for all of them.
-func together(b *testing.B, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
+func together(b testing.TB, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
 	b.Helper()
 	made := basesOf(b, 3)
 	var parties sync.WaitGroup

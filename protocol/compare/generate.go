@@ -74,7 +74,7 @@ type Sink func(inference int, m *Material) error
 
 // GenerateTo is [Generate] in bounded memory. Elements are made in chunks, each
 // of as many as take about 128 MiB of a party's memory while they are made: for
-// three parties and 20 bits about 14,000 garbled comparisons or 39,000 carried
+// three parties and 20 bits about 15,000 garbled comparisons or 28,000 carried
 // ones. Besides the chunk there is the material that was made in it, and of one
 // class of one inference that is not complete; see [Bound]. So a small program
 // takes one chunk, and a large one no more memory for a larger batch.
@@ -91,13 +91,15 @@ func GenerateTo(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class
 
 // Bound returns how many bytes [GenerateTo] uses at most at party self of n, for
 // a batch of any length, if the sink keeps nothing.
-func Bound(n, self int, classes []Class) int64 {
+func Bound(n, self int, classes []Class) int64 { return bound(n, self, classes, chunkMemory) }
+
+func bound(n, self int, classes []Class, memory int) int64 {
 	unit, largest := 0, 0
 	for _, c := range classes {
 		largest = max(largest, c.heapLen(n, self))
 		unit = max(unit, min(c.N, max(maxBlock, maxRun))*c.memory(n))
 	}
-	return int64(chunkMemory + unit + 2*largest)
+	return int64(memory + unit + 2*largest)
 }
 
 func generateTo(m *transport.Mesh, s source, rng io.Reader, classes []Class, batch, memory int, sink Sink) (Work, error) {

@@ -37,19 +37,19 @@ func unitsOf(n int, classes []Class, batch int) []unit {
 // made in it.
 const chunkMemory = 128 << 20
 
-// memory returns how much of a chunk's memory an element takes at a party. A
-// bit has a MAC and a key for each other party, of 16 bytes, and is sent in
-// about as much; the words of a product are kept at both ends, while they are
-// sent and as the result.
+// memory returns how much of a chunk's memory an element takes at a party. A bit
+// has a MAC and a key for each other party, of 16 bytes, in a session's memory
+// that may be twice as large, and is sent in 8; the words of a product are kept
+// while they are sent and as the result.
 func (c Class) memory(n int) int {
 	words := 8 * (c.In + 5)
 	switch {
 	case c.garbled(): // masks, products, and rows of all garblers for all owners
 		return 48*(n-1)*3*c.In + 32*(n-1)*(n-1)*c.In + 3*words
 	case c.carried():
-		return 48*(n-1)*(c.In+carry.For(c.In).Masks()+1) + 3*words
+		return 72*(n-1)*(c.In+carry.For(c.In).Masks()+1) + 3*words
 	}
-	return 48*(n-1)*c.In + 3*words
+	return 72*(n-1)*c.In + 3*words
 }
 
 // chunks cuts the list of units into runs that take about the given memory, and

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +17,7 @@ type Options struct {
 	Margin       float64     // times the largest value seen in Calibration; 0 means DefaultMargin
 	InputLo      *float64    // declared input range, both or none
 	InputHi      *float64
+	Comparison   string // Garbled or Carry; default Carry
 }
 
 // What is assumed when Options leave it open.
@@ -90,6 +92,9 @@ type plan struct {
 // whose weights were initialised as usual; smaller ones need more fraction bits.
 const usual = 0.25
 
+// maxSmall bounds the fraction bits that small values add.
+const maxSmall = 16
+
 // smallness returns how many bits the output or all activations seen are below
 // the usual.
 func (p *plan) smallness() int {
@@ -106,7 +111,7 @@ func (p *plan) smallness() int {
 	if top == 0 || top >= usual {
 		return 0
 	}
-	return min(int(math.Ceil(math.Log2(usual/top))), 8)
+	return min(int(math.Ceil(math.Log2(usual/top))), maxSmall)
 }
 
 // ranges decides the input range and evaluates the calibration rows.
@@ -177,6 +182,7 @@ func (p *plan) calibrate() error {
 		}
 	}
 	p.small = p.smallness()
+	p.enlarge()
 	return nil
 }
 
@@ -197,6 +203,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
+		Comparison:   cmp.Or(p.o.Comparison, Carry),
 		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], p.lo, p.hi),
 		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,

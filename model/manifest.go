@@ -57,12 +57,20 @@ type Manifest struct {
 	Post         []Post  `json:"post,omitempty"`
 	Result       []int   `json:"result"` // shape of a row after Post
 	Ulp          Ulp     `json:"ulp"`
+	Comparison   string  `json:"comparison"`   // how the parties compare: Garbled or Carry
 	FractionBits int     `json:"fractionBits"` // of activations and of the output
 	Calibrated   bool    `json:"calibrated"`   // ranges come from sample rows
 	Assumed      bool    `json:"assumed"`      // nobody declared the input range
 	Margin       float64 `json:"margin"`       // times the largest value seen; 0 if not calibrated
 	Widening     float64 `json:"widening"`     // of the span of the inputs seen, added to both ends of their range
 }
+
+// The ways to compare secret numbers. Both are exact, with the same adversary:
+// packages protocol/garble and protocol/carry.
+const (
+	Garbled = "garbled" // 3 rounds at any width
+	Carry   = "carry"   // 3 rounds up to 25 bits, else 4; few bytes
+)
 
 // ManifestFormat is the version of the encoding of a [Manifest].
 const ManifestFormat = 1
@@ -143,6 +151,9 @@ func (m *Manifest) validate() error {
 		if !(x >= 0 && x < 1<<62/MaxParties/2) {
 			return fmt.Errorf("the bound or margin %v is not a finite, small, positive number", x)
 		}
+	}
+	if m.Comparison != Garbled && m.Comparison != Carry {
+		return fmt.Errorf("comparison %q is neither %s nor %s", m.Comparison, Garbled, Carry)
 	}
 	if m.FractionBits < 0 || m.FractionBits > 62 {
 		return fmt.Errorf("%d fraction bits are outside 0..62", m.FractionBits)

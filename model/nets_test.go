@@ -323,11 +323,17 @@ func TestChannelsLastModel(t *testing.T) {
 	}
 }
 
-// TestSmallOutputs asks for relative precision of a regression whose outputs
-// are far below one.
-func TestSmallOutputs(t *testing.T) {
+// TestSmallValues asks for precision relative to the outputs, where outputs, all
+// values or those of one layer are far below one.
+func TestSmallValues(t *testing.T) {
+	for name, scale := range map[string][2]float64{"outputs": {0.4, 1e-3}, "all": {1e-3, 1e-2}, "a layer": {1e-4, 1e3}} {
+		t.Run(name, func(t *testing.T) { testSmallValues(t, scale) })
+	}
+}
+
+func testSmallValues(t *testing.T, scale [2]float64) {
 	rng := rand.New(rand.NewPCG(71, 72))
-	b := newNet(13, 0, 8).floats("w", []int64{8, 8}, randoms(rng, 64, 0.4)...).floats("v", []int64{8, 1}, randoms(rng, 8, 1e-3)...)
+	b := newNet(13, 0, 8).floats("w", []int64{8, 8}, randoms(rng, 64, scale[0])...).floats("v", []int64{8, 1}, randoms(rng, 8, scale[1])...)
 	b.node("MatMul", "a", []string{"x", "w"}, nil).node("Relu", "b", []string{"a"}, nil).node("MatMul", "y", []string{"b", "v"}, nil)
 	g := b.load(t)
 	x := randoms(rng, 8*8, 1)

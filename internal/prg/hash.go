@@ -24,6 +24,9 @@ type Hash struct {
 // batch and chunk of material.
 func NewHash(k Block) *Hash { return &Hash{newKey(k, false), k} }
 
+// Reset makes h the hash with the public key k, in the memory of h.
+func (h *Hash) Reset(k Block) { h.key, h.name = newKey(k, false), k }
+
 // sigma is a linear orthomorphism: σ and σ ⊕ id are bijections.
 func sigma(x Block) Block { return Block{x[0] ^ x[1], x[0]} }
 

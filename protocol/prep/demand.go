@@ -32,6 +32,15 @@ func optionsOf(opts []Option) options {
 // Comparisons sets how comparisons are made. The default is [compare.Garbled].
 func Comparisons(b compare.Backend) Option { return func(o *options) { o.backend = b } }
 
+// Options returns the options that a manifest asks for: the same at all parties.
+func Options(m *model.Manifest) []Option {
+	b, err := compare.ParseBackend(m.Comparison)
+	if err != nil {
+		panic("prep: an invalid manifest: " + err.Error()) // Validate has accepted it
+	}
+	return []Option{Comparisons(b)}
+}
+
 // Depth sets the depth of the trees of OT extension, 2, 4 or 8: see [ot.Depth].
 // The default is 4.
 func Depth(k int) Option { return func(o *options) { o.depth = k } }

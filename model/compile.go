@@ -95,9 +95,6 @@ const usual = 0.25
 // maxSmall bounds the fraction bits that small values add.
 const maxSmall = 16
 
-// maxSmall bounds the fraction bits that small values add.
-const maxSmall = 16
-
 // smallness returns how many bits the output or all activations seen are below
 // the usual.
 func (p *plan) smallness() int {
@@ -185,7 +182,6 @@ func (p *plan) calibrate() error {
 		}
 	}
 	p.small = p.smallness()
-	p.enlarge()
 	p.enlarge()
 	return nil
 }

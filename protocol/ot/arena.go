@@ -15,9 +15,14 @@ const slabLen = 1 << 14
 type arena struct {
 	open  bool
 	slabs [][]prg.Block
-	at    int // slab in use, of which used blocks are handed out
-	used  int
+	place
 }
+
+// A place in an arena: the slab in use, of which used blocks are handed out.
+type place struct{ at, used int }
+
+// back ends all vectors that were handed out since p was the place.
+func (a *arena) back(p place) { a.place = p }
 
 // blocks returns a vector of n blocks of any content.
 func (a *arena) blocks(n int) []prg.Block {
@@ -64,7 +69,7 @@ func (s *Session) Scope(f func() error) error {
 		panic("ot: scope within a scope")
 	}
 	s.arena.open = true
-	defer func() { s.arena.open, s.arena.at, s.arena.used = false, 0, 0 }()
+	defer func() { s.arena.open, s.arena.place = false, place{} }()
 	return f()
 }
 

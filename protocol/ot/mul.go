@@ -53,14 +53,15 @@ func (s *Session) Mul(m *transport.Mesh, step string, reqs []MulRequest) ([][][]
 	}
 	for t := range rounds {
 		out, in := make([][]byte, s.n), make([][]byte, s.n)
+		for p := range in {
+			out[p] = s.arena.bytes(mulBytes(jobs, t, s.self, p))[:0]
+			in[p] = s.arena.bytes(mulBytes(jobs, t, p, s.self))
+		}
 		for _, j := range jobs {
 			recv := j.shape.receiver(t)
 			if j.shape.sends(t, s.self) {
 				out[recv] = s.mulSend(out[recv], j, recv)
 			}
-		}
-		for p := range in {
-			in[p] = make([]byte, mulBytes(jobs, t, p, s.self))
 		}
 		if err := m.Exchange(step, out, in); err != nil {
 			return nil, err
@@ -101,11 +102,13 @@ func (s *Session) jobs(reqs []MulRequest) []*mulJob {
 		j.slots, blocks[r] = slots(req.Widths)
 		lens[r], per[r] = n, 2*s.n*(s.n-1)
 		for w := range j.u {
-			j.u[w] = make([]uint64, n)
-			for e := range n {
-				if req.One && req.Order[0] == s.self {
-					j.u[w][e] = uint64(req.Beta.X[e])
-				}
+			j.u[w] = s.arena.words(n)
+			if !req.One || req.Order[0] != s.self {
+				clear(j.u[w])
+				continue
+			}
+			for e, x := range req.Beta.X {
+				j.u[w][e] = uint64(x)
 			}
 		}
 		s.counts.Muls += int64(n * len(req.Widths))
@@ -158,9 +161,10 @@ func (j *mulJob) rest(t []uint64, w, lo, self int) {
 
 // mulSend appends the elements d of one step to out and subtracts H(K) from u.
 func (s *Session) mulSend(out []byte, j *mulJob, recv int) []byte {
+	defer s.arena.back(s.arena.place)
 	d := make([][]uint64, len(j.u))
 	for w := range d {
-		d[w] = make([]uint64, j.req.Beta.Len())
+		d[w] = s.arena.words(j.req.Beta.Len())
 	}
 	keys := j.req.Beta.K[recv]
 	for _, p := range j.cuts {
@@ -192,7 +196,8 @@ func (s *Session) mulSend(out []byte, j *mulJob, recv int) []byte {
 // off what it used of in.
 func (s *Session) mulReceive(in [][]byte, j *mulJob, t int) {
 	n := j.req.Beta.Len()
-	own, d := make([]uint64, n), make([]uint64, n)
+	defer s.arena.back(s.arena.place)
+	own, d := s.arena.words(n), s.arena.words(n)
 	for w := range j.u { // βᵢ·tᵢ, with u as it was before the others' parts
 		j.rest(own, w, 0, s.self)
 		addMasked(j.u[w], own, j.req.Beta.X)

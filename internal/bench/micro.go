@@ -21,7 +21,7 @@ import (
 // are those of the whole machine, for all parties together.
 func Micro(ctx context.Context, e Effort, say func(name string)) ([]Result, error) {
 	t := &timer{ctx: ctx, effort: e, say: say}
-	for _, f := range []func() error{t.products, t.hash, t.extension, t.garbling, t.comparison, t.triples, t.rounds} {
+	for _, f := range []func() error{t.products, t.hash, t.extension, t.garbling, t.comparisons, t.triples, t.rounds} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -190,18 +190,23 @@ func (t *timer) evaluation(batch garble.Batch, stored []byte) error {
 	})
 }
 
+// comparisons measures both ways to compare.
+func (t *timer) comparisons() error {
+	return errors.Join(t.comparison("micro/compare/", compare.Garbled), t.comparison("micro/compare/carry/", compare.Carry))
+}
+
 // comparison measures a ReLU of 20 bits into 32 among three parties, per
 // comparison: its preparation, and the online part.
-func (t *timer) comparison() error {
+func (t *timer) comparison(prefix string, backend compare.Backend) error {
 	const n = 3
-	class := compare.Class{Kind: compare.KindReLU, In: 20, Out: 32, N: 1 << 13}
+	class := compare.Class{Kind: compare.KindReLU, In: 20, Out: 32, N: 1 << 13, Backend: backend}
 	meshes, all, err := sessions(t.ctx, n, defaultDepth)
 	if err != nil {
 		return err
 	}
 	defer closeAll(meshes)
 	stored := make([][]byte, n)
-	err = t.time("micro/compare/offline", float64(class.N), func() (time.Duration, error) {
+	err = t.time(prefix+"offline", float64(class.N), func() (time.Duration, error) {
 		class.Layer++
 		return together(meshes, func(m *transport.Mesh) error {
 			mats, err := compare.Generate(m, all[m.Self()], rand.Reader, []compare.Class{class}, 1)
@@ -216,7 +221,7 @@ func (t *timer) comparison() error {
 		return err
 	}
 	x := make([]uint64, class.N)
-	return t.time("micro/compare/online", float64(class.N), func() (time.Duration, error) {
+	return t.time(prefix+"online", float64(class.N), func() (time.Duration, error) {
 		mats := make([]*compare.Material, n)
 		for i := range mats {
 			if mats[i], err = compare.ParseMaterial(class, n, i, stored[i]); err != nil {

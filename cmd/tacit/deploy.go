@@ -37,6 +37,7 @@ func deployCommand() *cobra.Command {
 	var cluster, name string
 	var asJSON bool
 	var ranges rangeFlags
+	var comparison comparisonFlags
 	c := &cobra.Command{
 		Use:   "deploy MODEL.onnx --cluster FILE --name NAME",
 		Short: "Share a model's weights among the parties",
@@ -67,6 +68,9 @@ someone asks for a prediction.`,
 				return err
 			}
 			defer cl.Close()
+			if err := comparison.choose(m, cl.Parties()); err != nil {
+				return err
+			}
 			if m.Manifest.Assumed {
 				fmt.Fprintf(os.Stderr, "no input range given: %g to %g is assumed, and others are refused; see --lo, --hi, --calibrate\n",
 					m.Manifest.Input.Lo, m.Manifest.Input.Hi)
@@ -79,6 +83,7 @@ someone asks for a prediction.`,
 				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{
 					"model": name, "version": d.Version, "number": d.Number, "manifest": d.Manifest,
 					"ulp_bound": m.Manifest.UlpBound(cl.Parties()), "fraction_bits": m.Manifest.Output.Frac,
+					"comparison": m.Manifest.Comparison,
 				})
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: version %d (%s) is served by %d parties\n", name, d.Number, d.Version.Short(), cl.Parties())
@@ -90,6 +95,7 @@ someone asks for a prediction.`,
 	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv or .json: ranges follow from them, with a margin")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	ranges.add(c)
+	comparison.add(c)
 	if err := c.MarkFlagRequired("name"); err != nil {
 		panic(err)
 	}

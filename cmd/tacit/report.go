@@ -30,6 +30,7 @@ type report struct {
 	MaxUlp                  int64   `json:"max_ulp"`
 	UlpBound                int64   `json:"ulp_bound"`
 	FractionBits            int     `json:"fraction_bits"`
+	Comparison              string  `json:"comparison"`
 	ComparisonsPerRow       int     `json:"comparisons_per_row"`
 	OfflineBatch            int     `json:"offline_batch"`
 	Layers                  []layer `json:"layers"`

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tacit-mpc/tacit/client"
@@ -78,7 +80,7 @@ func (t *trial) run(ctx context.Context) (out *outcome, err error) {
 		return nil, err
 	}
 	defer user.Close()
-	out, predictions, err := t.predict(ctx, user)
+	out, predictions, err := t.watched(ctx, user)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +88,33 @@ func (t *trial) run(ctx context.Context) (out *outcome, err error) {
 		return nil, err
 	}
 	return out, t.measure(out, user.Status(ctx))
+}
+
+// watched is predict, but gives up when a disk is full: the parties would wait
+// until somebody makes room.
+func (t *trial) watched(ctx context.Context, c *client.Client) (*outcome, []*client.Prediction, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		for tick := time.Tick(2 * time.Second); ctx.Err() == nil; {
+			select {
+			case <-ctx.Done():
+			case <-tick:
+				for _, s := range c.Status(ctx) {
+					for _, m := range s.Status.Models {
+						if strings.Contains(m.Problem, syscall.ENOSPC.Error()) {
+							cancel(fmt.Errorf("party %d: no space left for material in %s", s.Party, t.dir))
+						}
+					}
+				}
+			}
+		}
+	}()
+	out, predictions, err := t.predict(ctx, c)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return out, predictions, err
 }
 
 // predict runs a warm-up, then all rows, and notes times.
@@ -162,7 +191,7 @@ func (t *trial) compare(out *outcome, predictions []*client.Prediction) error {
 func (t *trial) measure(out *outcome, all []client.PartyStatus) error {
 	r := &out.report
 	m := &t.model.Manifest
-	r.Rows, r.Parties, r.Batch = len(t.rows), t.parties, t.batch
+	r.Rows, r.Parties, r.Batch, r.Comparison = len(t.rows), t.parties, t.batch, m.Comparison
 	r.FractionBits, r.ComparisonsPerRow, r.OfflineBatch = m.Output.Frac, m.Program.Comparisons(), t.offlineBatch()
 	for _, s := range all {
 		if s.Err != nil {

@@ -12,6 +12,7 @@ func tryCommand() *cobra.Command {
 	var parties, batch int
 	var asJSON bool
 	var ranges rangeFlags
+	var comparison comparisonFlags
 	c := &cobra.Command{
 		Use:   "try MODEL.onnx --input X.npy",
 		Short: "Run a model of your own privately, on this machine",
@@ -33,6 +34,9 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			}
 			m, err := compile(args[0], samples, ranges.options(c))
 			if err != nil {
+				return err
+			}
+			if err := comparison.choose(m, parties); err != nil {
 				return err
 			}
 			if output != "" {
@@ -82,6 +86,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.Flags().StringVar(&keep, "keep", "", "leave configuration, keys and logs in this directory")
 	ranges.add(c)
+	comparison.add(c)
 	if err := c.MarkFlagRequired("input"); err != nil {
 		panic(err)
 	}

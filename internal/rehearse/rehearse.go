@@ -24,8 +24,8 @@ import (
 // A Scene is what is rehearsed.
 type Scene struct {
 	Parties int
-	Batch   int // rows of a request
-	Offline int // inferences prepared at once, at least Batch
+	Batch   int    // rows of a request
+	Offline int    // inferences prepared at once, at least Batch
 	Backend string // of comparisons, one of Backends
 	Link    transport.Profile
 	Repeat  int // requests to take the median of, at least 1

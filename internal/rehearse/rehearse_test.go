@@ -58,3 +58,27 @@ func TestUnknownBackend(t *testing.T) {
 		t.Error("an unknown back end was accepted")
 	}
 }
+
+func TestChoose(t *testing.T) {
+	e, err := examples.Find("lenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := model.Load(e.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Compile(g, model.Options{Calibration: e.Inputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"auto": "carry", "garbled": "garbled", "carry": "carry"} {
+		got, err := rehearse.Choose(name, &m.Manifest, 3, transport.Profile{RTT: time.Millisecond, BitsPerSecond: 1e9})
+		if err != nil || got != want {
+			t.Errorf("%s: chose %q, %v", name, got, err)
+		}
+	}
+	if _, err := rehearse.Choose("magic", &m.Manifest, 3, transport.Profile{}); err == nil {
+		t.Error("an unknown name was accepted")
+	}
+}

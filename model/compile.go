@@ -203,7 +203,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
-		Comparison:   cmp.Or(p.o.Comparison, Carry),
+		Comparison: cmp.Or(p.o.Comparison, Carry), Depth: 4,
 		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], p.lo, p.hi),
 		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,

@@ -58,6 +58,7 @@ type Manifest struct {
 	Result       []int   `json:"result"` // shape of a row after Post
 	Ulp          Ulp     `json:"ulp"`
 	Comparison   string  `json:"comparison"`   // how the parties compare: Garbled or Carry
+	Depth        int     `json:"depth"`        // of OT extension, 2, 4 or 8: more is fewer bytes and more work
 	FractionBits int     `json:"fractionBits"` // of activations and of the output
 	Calibrated   bool    `json:"calibrated"`   // ranges come from sample rows
 	Assumed      bool    `json:"assumed"`      // nobody declared the input range
@@ -154,6 +155,9 @@ func (m *Manifest) validate() error {
 	}
 	if m.Comparison != Garbled && m.Comparison != Carry {
 		return fmt.Errorf("comparison %q is neither %s nor %s", m.Comparison, Garbled, Carry)
+	}
+	if m.Depth != 2 && m.Depth != 4 && m.Depth != 8 {
+		return fmt.Errorf("a depth of OT extension of %d is not 2, 4 or 8", m.Depth)
 	}
 	if m.FractionBits < 0 || m.FractionBits > 62 {
 		return fmt.Errorf("%d fraction bits are outside 0..62", m.FractionBits)

@@ -16,7 +16,7 @@ type comparisonFlags struct{ name, link string }
 func (f *comparisonFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.name, "comparison", rehearse.Auto,
 		"how the parties compare: "+strings.Join(append(rehearse.Backends(), rehearse.Auto), ", ")+"; `tacit plan` shows what each costs")
-	c.Flags().StringVar(&f.link, "link", "1ms/1Gbit", "network between the parties, by which auto chooses: round trip and bandwidth")
+	c.Flags().StringVar(&f.link, "link", "1ms/1Gbit", "network between the parties, round trip and bandwidth, for which they are set up")
 }
 
 // choose decides how parties compare for m.
@@ -25,6 +25,7 @@ func (f *comparisonFlags) choose(m *model.Model, parties int) error {
 	if err != nil {
 		return &usageError{err, "for example --link 10ms/1Gbit"}
 	}
+	m.Manifest.Depth = rehearse.Depth(l.BitsPerSecond)
 	m.Manifest.Comparison, err = rehearse.Choose(f.name, &m.Manifest, parties, l.Profile)
 	if err != nil {
 		return &usageError{err, "--comparison is one of " + strings.Join(append(rehearse.Backends(), rehearse.Auto), ", ")}

@@ -42,3 +42,16 @@ func Choose(name string, m *model.Manifest, parties int, link transport.Profile)
 	}
 	return best, nil
 }
+
+// Depth returns the depth of OT extension for a network of a bandwidth: each
+// level halves the bytes and, above 4, multiplies the work. Measured with one
+// core for both roles; see docs/protocols.md, section 6.
+func Depth(bitsPerSecond float64) int {
+	switch {
+	case bitsPerSecond > 0 && bitsPerSecond < 330e6:
+		return 8
+	case bitsPerSecond == 0 || bitsPerSecond > 5e9:
+		return 2
+	}
+	return 4
+}

@@ -63,7 +63,7 @@ func Run(ctx context.Context, m *model.Model, x []uint64, s Scene) (*Result, err
 	if err != nil {
 		return nil, err
 	}
-	c := &cast{Scene: s, program: &m.Manifest.Program, option: prep.Comparisons(backend)}
+	c := &cast{Scene: s, program: &m.Manifest.Program, options: []prep.Option{prep.Comparisons(backend), prep.Depth(Depth(s.Link.BitsPerSecond))}}
 	if err := c.deal(ctx, m); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func Run(ctx context.Context, m *model.Model, x []uint64, s Scene) (*Result, err
 type cast struct {
 	Scene
 	program *model.Program
-	option  prep.Option
+	options []prep.Option
 	weights []*infer.Weights
 	mats    [][]*prep.Inference // by party
 }
@@ -92,9 +92,9 @@ func (c *cast) costs() *Result {
 	n := int64(c.Parties)
 	for i := range c.Parties {
 		setup := prep.PlanSetup(c.program, c.Parties, i, c.Scene.Offline)
-		offline := prep.PlanGenerate(c.program, c.Parties, i, c.Scene.Offline, c.Scene.Offline, c.option)
+		offline := prep.PlanGenerate(c.program, c.Parties, i, c.Scene.Offline, c.Scene.Offline, c.options...)
 		var online transport.Stats
-		for _, s := range infer.Plan(c.program, c.Parties, i, c.Batch, c.option) {
+		for _, s := range infer.Plan(c.program, c.Parties, i, c.Batch, c.options...) {
 			online.Rounds += s.Rounds
 			online.Sent += s.Sent
 		}
@@ -103,7 +103,7 @@ func (c *cast) costs() *Result {
 		r.Online.Sent += online.Sent / n
 		r.Setup.Rounds, r.Offline.Rounds, r.Online.Rounds = setup.Rounds(), offline.Rounds(), online.Rounds
 	}
-	r.Material = prep.Count(c.program, c.option).Len(c.Parties, 0)
+	r.Material = prep.Count(c.program, c.options...).Len(c.Parties, 0)
 	return r
 }
 
@@ -133,7 +133,7 @@ func (c *cast) prepare(ctx context.Context, r *Result) error {
 	preparers := make([]*prep.Preparer, c.Parties)
 	start := time.Now()
 	err := each(c.Parties, func(i int) (err error) {
-		preparers[i], err = prep.NewPreparer(ots[i], hes[i], rand.Reader, c.program, c.weights[i].Linear, c.Scene.Offline, c.option)
+		preparers[i], err = prep.NewPreparer(ots[i], hes[i], rand.Reader, c.program, c.weights[i].Linear, c.Scene.Offline, c.options...)
 		return err
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func Options(m *model.Manifest) []Option {
 	if err != nil {
 		panic("prep: an invalid manifest: " + err.Error()) // Validate has accepted it
 	}
-	return []Option{Comparisons(b)}
+	return []Option{Comparisons(b), Depth(m.Depth)}
 }
 
 // Depth sets the depth of the trees of OT extension, 2, 4 or 8: see [ot.Depth].

@@ -22,7 +22,7 @@ func TestManifestNamesBackends(t *testing.T) {
 		Params: []model.Param{{Len: 4, Width: 20}, {Len: 2, Width: 20}},
 	}
 	for name, want := range map[string]compare.Backend{model.Garbled: compare.Garbled, model.Carry: compare.Carry} {
-		d := prep.Count(&p, prep.Options(&model.Manifest{Comparison: name})...)
+		d := prep.Count(&p, prep.Options(&model.Manifest{Comparison: name, Depth: 4})...)
 		if len(d.Layers) != 1 || len(d.Classes) != 1 || d.Classes[0].Backend != want {
 			t.Errorf("%s: %+v", name, d)
 		}

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"testing"
@@ -9,16 +10,16 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// Three parties in one process; figures are per comparison of 20 bits at all of
+// All parties in one process; figures are per comparison of 20 bits at all of
 // them.
 const benchLen = 10000
 
-// together runs f as three parties with sessions and waits for all of them.
-func together(b testing.TB, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
+// together runs f as n parties with sessions and waits for all of them.
+func together(b testing.TB, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
 	b.Helper()
-	made := basesOf(b, 3)
+	made := basesOf(b, n)
 	var parties sync.WaitGroup
-	for p, m := range transport.Pipe(b.Context(), 3) {
+	for p, m := range transport.Pipe(b.Context(), n) {
 		parties.Go(func() {
 			rng := tape(2, p)
 			s, err := made[p].Fork(m, rng, make([]byte, ot.KeyLen))
@@ -38,19 +39,21 @@ func perComparison(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchLen, "ns/comparison")
 }
 
-func onBoth(b *testing.B, f func(b *testing.B, back Backend)) {
-	for _, back := range bothBackends {
-		b.Run(back.String(), func(b *testing.B) { f(b, back) })
+func onBoth(b *testing.B, f func(b *testing.B, n int, back Backend)) {
+	for _, n := range []int{2, 3, 5} {
+		for _, back := range bothBackends {
+			b.Run(fmt.Sprintf("n=%d/%v", n, back), func(b *testing.B) { f(b, n, back) })
+		}
 	}
 }
 
 func BenchmarkGenerate(b *testing.B) { onBoth(b, benchGenerate) }
 func BenchmarkReLU(b *testing.B)     { onBoth(b, benchReLU) }
 
-func benchGenerate(b *testing.B, back Backend) {
+func benchGenerate(b *testing.B, n int, back Backend) {
 	var ready sync.WaitGroup
-	ready.Add(3)
-	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ready.Add(n)
+	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		ready.Done()
 		ready.Wait()
 		if m.Self() == 0 {
@@ -66,9 +69,9 @@ func benchGenerate(b *testing.B, back Backend) {
 	perComparison(b)
 }
 
-func benchReLU(b *testing.B, back Backend) {
+func benchReLU(b *testing.B, n int, back Backend) {
 	class := Class{KindReLU, 20, 32, benchLen, 0, back}
-	together(b, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 1)
 		if err != nil {
 			return err
@@ -85,7 +88,7 @@ func benchReLU(b *testing.B, back Backend) {
 			if m.Self() == 0 {
 				b.StopTimer()
 			}
-			mat, err := ParseMaterial(class, 3, m.Self(), stored)
+			mat, err := ParseMaterial(class, n, m.Self(), stored)
 			if err != nil {
 				return err
 			}

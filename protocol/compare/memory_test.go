@@ -58,7 +58,7 @@ func checkBound(t testing.TB, backend Backend, layers, each, memory int) {
 	basesOf(t, n)
 	prg.ForgetTweaks()
 	watched{peak: &base}.note(0)
-	together(t, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	together(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		next := 0
 		work, err := generateTo(m, watched{s, &peak}, rng, classes, 1, memory, func(inference int, mat *Material) error {
 			if mat.Class() != classes[next] {

@@ -21,7 +21,9 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	begun := false // an error before a command runs is one of the command line
 	root := rootCommand()
+	watch(root, &begun)
 	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
@@ -34,10 +36,23 @@ func run() int {
 	if hint := hintFor(err); hint != "" {
 		fmt.Fprintln(os.Stderr, "hint:", hint)
 	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if _, ok := errors.AsType[*usageError](err); ok || !begun {
 		return 2
 	}
 	return 1
+}
+
+// watch has every command note that it has begun to run.
+func watch(c *cobra.Command, begun *bool) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			*begun = true
+			return run(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		watch(sub, begun)
+	}
 }
 
 func rootCommand() *cobra.Command {

@@ -214,6 +214,9 @@ func TestSmallWidthsExhaustively(t *testing.T) {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			var trials []trial
 			for m := 2; m <= 6; m++ {
+				if n == 5 && m%2 == 1 { // classes are what takes time
+					continue
+				}
 				half := int64(1) << (m - 1)
 				count := min(4<<(2*m), 2048/(n*n))
 				for out := max(1, m-2); out <= m+3; out++ {

@@ -176,7 +176,7 @@ func TestFormattingShowsNoContent(t *testing.T) {
 func TestMaterialIsUsedOnce(t *testing.T) {
 	class := Class{KindReLU, 5, 8, 4, 0, Garbled}
 	other := Class{KindReLU, 5, 9, 4, 1, Garbled}
-	lift, maximum := Class{KindLift, 5, 8, 4, 2, Garbled}, Class{KindMax, 5, 5, 4, 3, Garbled}
+	lift, maximum := Class{KindLift, 5, 8, 4, 2, Garbled}, Class{KindMax, 6, 6, 4, 3, Carry}
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class, other, lift, maximum}, 2)
 		if err != nil {
@@ -210,7 +210,7 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 			return fmt.Errorf("spent material prints as %s", got)
 		}
 		c := mats[0][0].content
-		if c.r != nil || c.tables != nil || c.delta != (prg.Block{}) || c.seed != [32]byte{} {
+		if mats[0][3].terms != nil || c.r != nil || c.tables != nil || c.delta != (prg.Block{}) || c.seed != [32]byte{} {
 			return errors.New("spent material still has content")
 		}
 		return nil
@@ -219,7 +219,12 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 
 // Material of one batch can be spent in any order and any grouping.
 func TestRequestsGroupInferencesFreely(t *testing.T) {
-	class := Class{KindReLU, 7, 12, 10, 0, Garbled}
+	for _, b := range bothBackends {
+		t.Run(b.String(), func(t *testing.T) { checkGroups(t, Class{KindReLU, 7, 12, 10, 0, b}) })
+	}
+}
+
+func checkGroups(t *testing.T, class Class) {
 	withSession(t, 3, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 6)
 		if err != nil {
@@ -265,26 +270,41 @@ func say(m *transport.Mesh, step string, len0, len1 int) {
 // A peer that is out of step, or sends less than it should, is named together
 // with the step.
 func TestMisbehavingPeerIsNamed(t *testing.T) {
-	class := Class{KindReLU, 6, 10, 9, 0, Garbled}
-	const open, labels = (9*6 + 7) / 8, 16 * 3 * 5
+	const open, labels, carries, bits = (9*6 + 7) / 8, 16 * 3 * 5, 2 * 2, 2
 	for _, test := range []struct {
 		name, step string
 		peer       func(m *transport.Mesh)
+		backend    Backend
 	}{
-		{"nothing", "relu 1: open c", func(m *transport.Mesh) {}},
-		{"another step", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 2: open c", open, open) }},
-		{"short c", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 1: open c", open-1, open) }},
-		{"no labels", "relu 1: labels of c", func(m *transport.Mesh) { say(m, "relu 1: open c", open, open) }},
+		{"nothing", "relu 1: open c", func(m *transport.Mesh) {}, Garbled},
+		{"another step", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 2: open c", open, open) }, Garbled},
+		{"short c", "relu 1: open c", func(m *transport.Mesh) { say(m, "relu 1: open c", open-1, open) }, Garbled},
+		{"no labels", "relu 1: labels of c", func(m *transport.Mesh) { say(m, "relu 1: open c", open, open) }, Garbled},
 		{"long labels", "relu 1: labels of c", func(m *transport.Mesh) {
 			say(m, "relu 1: open c", open, open)
 			say(m, "relu 1: labels of c", labels+1, labels)
-		}},
+		}, Garbled},
 		{"no e", "relu 1: e", func(m *transport.Mesh) {
 			say(m, "relu 1: open c", open, open)
 			say(m, "relu 1: labels of c", labels, labels)
-		}},
+		}, Garbled},
+		{name: "no carries", step: "relu 1: carries", peer: func(m *transport.Mesh) { say(m, "relu 1: open c", open, open) }, backend: Carry},
+		{name: "short carries", step: "relu 1: carries", peer: func(m *transport.Mesh) {
+			say(m, "relu 1: open c", open, open)
+			say(m, "relu 1: carries", carries-1, carries)
+		}, backend: Carry},
+		{name: "no carried e", step: "relu 1: e", peer: func(m *transport.Mesh) {
+			say(m, "relu 1: open c", open, open)
+			say(m, "relu 1: carries", carries, carries)
+		}, backend: Carry},
+		{name: "long e", step: "relu 1: e", peer: func(m *transport.Mesh) {
+			say(m, "relu 1: open c", open, open)
+			say(m, "relu 1: carries", carries, carries)
+			say(m, "relu 1: e", bits, bits+1)
+		}, backend: Carry},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			class := Class{KindReLU, 6, 10, 9, 0, test.backend}
 			errs := make([]error, 3)
 			mats := make([][]*Material, 3)
 			for p := range mats {

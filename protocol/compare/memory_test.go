@@ -83,8 +83,8 @@ func checkBound(t testing.TB, backend Backend, layers, each, memory int) {
 }
 
 func TestGenerationIsBoundedInMemory(t *testing.T) {
-	checkBound(t, Carry, 8, 8000, 8<<20)
-	checkBound(t, Garbled, 10, 2000, 8<<20)
+	checkBound(t, Carry, 6, 6000, 6<<20)
+	checkBound(t, Garbled, 8, 1000, 4<<20)
 }
 
 // A network of 500,000 ReLUs in 8 layers.

@@ -143,7 +143,7 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, b compare.
 		}
 		plan := prep.PlanSetup(program, n, i, batches[0])
 		for round, batch := range batches {
-			made, err := p.Generate(sha256.Sum256(fmt.Append(nil, t.Name(), round)), batch)
+			made, err := p.Generate(sha256.Sum256(fmt.Append(nil, t.Name(), b, round)), batch)
 			if err != nil {
 				return err
 			}

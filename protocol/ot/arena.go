@@ -6,38 +6,46 @@ import (
 	"github.com/tacit-mpc/tacit/internal/prg"
 )
 
-// slabLen is the least number of blocks that an arena takes from the heap.
-const slabLen = 1 << 14
+// slabLen is the number of blocks, and for longer vectors the unit of it, that
+// an arena takes from the heap at a time.
+const slabLen = 1 << 17
 
 // An arena hands out vectors, which all end at once, and then the same memory
 // again, which is not cleared in between. While it is closed they are ordinary
 // vectors of the heap.
 type arena struct {
 	open  bool
-	slabs [][]prg.Block
-	place
+	slabs []slab
 }
 
-// A place in an arena: the slab in use, of which used blocks are handed out.
-type place struct{ at, used int }
+type slab struct {
+	memory []prg.Block
+	used   int
+}
 
-// back ends all vectors that were handed out since p was the place.
-func (a *arena) back(p place) { a.place = p }
-
-// blocks returns a vector of n blocks of any content.
+// blocks returns a vector of n blocks of any content, from the first slab that
+// has room: few are left half used where the vectors of a scope are a little
+// longer than those of the last.
 func (a *arena) blocks(n int) []prg.Block {
 	if !a.open {
 		return make([]prg.Block, n)
 	}
-	for ; a.at < len(a.slabs); a.at, a.used = a.at+1, 0 {
-		if slab := a.slabs[a.at]; len(slab)-a.used >= n {
-			a.used += n
-			return slab[a.used-n : a.used : a.used]
+	for i := range a.slabs {
+		if s := &a.slabs[i]; len(s.memory)-s.used >= n {
+			s.used += n
+			return s.memory[s.used-n : s.used : s.used]
 		}
 	}
-	a.slabs = append(a.slabs, make([]prg.Block, max(n, slabLen)))
-	a.used = n
-	return a.slabs[a.at][:n:n]
+	memory := make([]prg.Block, (n+slabLen)/slabLen*slabLen)
+	a.slabs = append(a.slabs, slab{memory, n})
+	return memory[:n:n]
+}
+
+// release ends all vectors.
+func (a *arena) release() {
+	for i := range a.slabs {
+		a.slabs[i].used = 0
+	}
 }
 
 // bytes returns a vector of n bytes of any content.
@@ -55,7 +63,7 @@ func (a *arena) words(n int) []uint64 {
 // erase forgets the content of all vectors.
 func (a *arena) erase() {
 	for _, s := range a.slabs {
-		clear(s)
+		clear(s.memory)
 	}
 	*a = arena{}
 }
@@ -69,7 +77,10 @@ func (s *Session) Scope(f func() error) error {
 		panic("ot: scope within a scope")
 	}
 	s.arena.open = true
-	defer func() { s.arena.open, s.arena.place = false, place{} }()
+	defer func() {
+		s.arena.open = false
+		s.arena.release()
+	}()
 	return f()
 }
 

@@ -161,10 +161,10 @@ func (j *mulJob) rest(t []uint64, w, lo, self int) {
 
 // mulSend appends the elements d of one step to out and subtracts H(K) from u.
 func (s *Session) mulSend(out []byte, j *mulJob, recv int) []byte {
-	defer s.arena.back(s.arena.place)
+	defer s.step.release()
 	d := make([][]uint64, len(j.u))
 	for w := range d {
-		d[w] = s.arena.words(j.req.Beta.Len())
+		d[w] = s.step.words(j.req.Beta.Len())
 	}
 	keys := j.req.Beta.K[recv]
 	for _, p := range j.cuts {
@@ -196,8 +196,8 @@ func (s *Session) mulSend(out []byte, j *mulJob, recv int) []byte {
 // off what it used of in.
 func (s *Session) mulReceive(in [][]byte, j *mulJob, t int) {
 	n := j.req.Beta.Len()
-	defer s.arena.back(s.arena.place)
-	own, d := s.arena.words(n), s.arena.words(n)
+	defer s.step.release()
+	own, d := s.step.words(n), s.step.words(n)
 	for w := range j.u { // βᵢ·tᵢ, with u as it was before the others' parts
 		j.rest(own, w, 0, s.self)
 		addMasked(j.u[w], own, j.req.Beta.X)

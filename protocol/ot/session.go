@@ -45,7 +45,8 @@ type Session struct {
 	send    []*sender   // [j]: we hold Δ
 	work    *scratch
 	buf     *buffers
-	arena   arena
+	arena   arena  // of the vectors of a scope
+	step    arena  // of those that end with the step of one request
 	chunk   uint64 // hash keys used so far
 	counts  Counts
 	erased  bool
@@ -86,7 +87,7 @@ func (b *Base) Fork(m *transport.Mesh, rng io.Reader, key []byte, opts ...Option
 	s := &Session{
 		self: b.self, n: b.n, depth: o.depth, delta: delta, key: append([]byte(nil), key...),
 		recv: make([]*receiver, b.n), send: make([]*sender, b.n), work: newScratch(o.depth),
-		buf: new(buffers),
+		buf: new(buffers), step: arena{open: true},
 	}
 
 	keys, got, err := b.randomOTs(m, away(delta), key)
@@ -177,6 +178,7 @@ func (s *Session) Erase() {
 	if !s.erased {
 		s.work.erase()
 		s.arena.erase()
+		s.step.erase()
 		*s.buf = buffers{}
 	}
 	s.send, s.recv, s.work, s.buf = nil, nil, nil, nil

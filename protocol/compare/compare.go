@@ -19,8 +19,8 @@
 // garbles the others, so that work is even and all messages share rounds.
 //
 // That is the [Garbled] back end. The other one, [Carry], computes e on XOR
-// shares (package carry): 1 to 4 rounds, for the common widths 2, and a few bytes
-// where labels take hundreds. All else is the same, and so are the results.
+// shares (package carry), in 1 to 3 rounds, 2 for the common widths, and with a few
+// bytes where labels take hundreds. All else is the same, and so are the results.
 //
 // ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
 // [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²). Outside they are wrong by about

@@ -39,7 +39,7 @@ var layers = []struct {
 	{"internal/rehearse", "model protocol/share protocol/compare protocol/prep protocol/infer transport"},
 	{"scripts", ""},
 	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/triple transport transport/p2p"},
-	{"cmd/tacit", "client configs examples internal/bench internal/rehearse internal/wire model party transport/p2p"},
+	{"cmd/tacit", "client configs examples internal/bench internal/rehearse internal/wire model party transport transport/p2p"},
 }
 
 // only lists dependencies that one package alone may import.

@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tacit-mpc/tacit/internal/bench"
+	"github.com/tacit-mpc/tacit/internal/rehearse"
 )
 
 // macroFlags say what tacit bench macro measures.
 type macroFlags struct {
 	nets, links, batches, parties []string
 	requests, offline, bulk       int
-	pprof                         string
+	pprof, comparison             string
 	steps                         bool
 }
 
@@ -93,6 +94,7 @@ func (f *macroFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.offline, "offline-batch", 32, "inferences prepared at once, or more if the requests need more")
 	c.Flags().IntVar(&f.bulk, "bulk", 0, "also time so many requests alone, and while material is made for another model, and print the 99th percentile")
 	c.Flags().BoolVar(&f.steps, "steps", false, "also print time and bytes by layer online, by step offline")
+	c.Flags().StringVar(&f.comparison, "comparison", rehearse.Auto, "how the parties compare: "+strings.Join(append(rehearse.Backends(), rehearse.Auto), ", "))
 	c.Flags().StringVar(&f.pprof, "pprof", "", "write CPU and heap profiles of every party and of the client into this directory")
 }
 
@@ -130,7 +132,7 @@ func (f *macroFlags) workloads() ([]workload, error) {
 				}
 				all = append(all, workload{
 					net: net, parties: n, link: link, batches: batches,
-					requests: f.requests, offline: f.offline, bulk: f.bulk, pprof: f.pprof,
+					requests: f.requests, offline: f.offline, bulk: f.bulk, pprof: f.pprof, comparison: f.comparison,
 				})
 			}
 		}

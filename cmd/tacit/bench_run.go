@@ -28,6 +28,8 @@ type workload struct {
 	exact    bool   // offline is not raised to what the requests need
 	bulk     int    // requests to time alone and beside the making of material
 	pprof    string // directory for profiles, or none
+
+	comparison string // how the parties compare; empty for what the planner chooses
 }
 
 // plainRuns is how often the plaintext engine is timed.
@@ -85,6 +87,9 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 	if err != nil {
 		return nil, err
 	}
+	if err := choose(m, w.comparison, w.parties, w.link.Profile); err != nil {
+		return nil, err
+	}
 	dir, done, err := workDir("")
 	if err != nil {
 		return nil, err
@@ -104,7 +109,7 @@ func (w *workload) measure(ctx context.Context, profile string) (out *bench.Macr
 	if _, err := c.owner.Deploy(ctx, benchModel, m); err != nil {
 		return nil, err
 	}
-	out = &bench.Macro{Net: w.net.Name, Parties: w.parties, Link: w.link.Name, OfflineBatch: offline}
+	out = &bench.Macro{Net: w.net.Name, Parties: w.parties, Link: w.link.Name, OfflineBatch: offline, Garbled: m.Manifest.Comparison == model.Garbled}
 	for _, batch := range w.batches {
 		o, err := w.online(ctx, c, m, batch, out)
 		if err != nil {

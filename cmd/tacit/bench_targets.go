@@ -82,6 +82,6 @@ func workloadOf(run bench.Run) (workload, error) {
 	}
 	link, err := bench.ParseLink(run.Link)
 	return workload{
-		net: net, parties: run.Parties, link: link, batches: run.Batches, requests: run.Requests, offline: run.Offline,
+		net: net, parties: run.Parties, link: link, batches: run.Batches, requests: run.Requests, offline: run.Offline, comparison: run.Comparison,
 	}, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -8,6 +9,7 @@ import (
 	"github.com/tacit-mpc/tacit/internal/bench"
 	"github.com/tacit-mpc/tacit/internal/rehearse"
 	"github.com/tacit-mpc/tacit/model"
+	"github.com/tacit-mpc/tacit/transport"
 )
 
 // comparisonFlags are the flags that say how the parties compare.
@@ -25,8 +27,13 @@ func (f *comparisonFlags) choose(m *model.Model, parties int) error {
 	if err != nil {
 		return &usageError{err, "for example --link 10ms/1Gbit"}
 	}
-	m.Manifest.Depth = rehearse.Depth(l.BitsPerSecond)
-	m.Manifest.Comparison, err = rehearse.Choose(f.name, &m.Manifest, parties, l.Profile)
+	return choose(m, f.name, parties, l.Profile)
+}
+
+// choose sets what depends on the network. No name stands for auto.
+func choose(m *model.Model, name string, parties int, link transport.Profile) (err error) {
+	m.Manifest.Depth = rehearse.Depth(link.BitsPerSecond)
+	m.Manifest.Comparison, err = rehearse.Choose(cmp.Or(name, rehearse.Auto), &m.Manifest, parties, link)
 	if err != nil {
 		return &usageError{err, "--comparison is one of " + strings.Join(append(rehearse.Backends(), rehearse.Auto), ", ")}
 	}

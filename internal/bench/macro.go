@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/tacit-mpc/tacit/model"
 )
 
 // A Macro is what a network cost a cluster of processes. Bytes are payload
@@ -13,6 +15,7 @@ type Macro struct {
 	Net     string
 	Parties int
 	Link    string
+	Garbled bool // the parties compare by garbled circuits
 
 	SetupSeconds float64 // once for a preparation session
 	SetupBytes   float64
@@ -50,14 +53,25 @@ type Step struct {
 	Rounds      int
 }
 
-// MacroName is the prefix of the results of a network.
-func MacroName(net string, parties int, link string) string {
+// MacroName is the prefix of the results of a network. Garbled circuits, which
+// the planner does not choose by itself, are part of the name.
+func MacroName(net string, parties int, link, comparison string) string {
+	if comparison == model.Garbled {
+		net += "," + model.Garbled
+	}
 	return fmt.Sprintf("macro/%s/n=%d/%s", net, parties, strings.ReplaceAll(link, "/", ","))
+}
+
+func (m *Macro) comparison() string {
+	if m.Garbled {
+		return model.Garbled
+	}
+	return model.Carry
 }
 
 // Results returns the figures with stable names.
 func (m *Macro) Results() []Result {
-	p := MacroName(m.Net, m.Parties, m.Link)
+	p := MacroName(m.Net, m.Parties, m.Link, m.comparison())
 	off := fmt.Sprintf("%s/offline/batch=%d", p, m.OfflineBatch)
 	all := []Result{
 		{Name: p + "/setup/time", Value: m.SetupSeconds, Unit: "s", Samples: 1},
@@ -103,11 +117,11 @@ func (m *Macro) Results() []Result {
 // WriteMacros writes a table of networks.
 func WriteMacros(w io.Writer, all []*Macro) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "network\tparties\tlink\tsetup\toffline, per inference\tof a batch of\tsent\trequest of\tonline\tat parties\trounds\tsent\tplaintext\tratio\tmemory of a party\t")
+	fmt.Fprintln(t, "network\tparties\tlink\tcomparison\tsetup\toffline, per inference\tof a batch of\tsent\trequest of\tonline\tat parties\trounds\tsent\tplaintext\tratio\tmemory of a party\t")
 	for _, m := range all {
 		for _, o := range m.Online {
 			run, plain := Summarise("", "s", o.Run), Summarise("", "s", o.Plain)
-			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%.1f\t%s\t\n", m.Net, m.Parties, m.Link,
+			fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\t%d\t%s\t%s\t%.1f\t%s\t\n", m.Net, m.Parties, m.Link, m.comparison(),
 				FormatValue(m.SetupSeconds, "s"), FormatValue(m.OfflineSeconds, "s"), m.OfflineBatch, FormatValue(m.OfflineBytes, "B"),
 				o.Batch, Summarise("", "s", o.Latency).Format(), run.Format(), o.Rounds, FormatValue(o.Bytes, "B"),
 				plain.Format(), run.Value/max(plain.Value, 1e-9), FormatValue(m.Memory, "B"))

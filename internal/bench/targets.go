@@ -4,30 +4,34 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"github.com/tacit-mpc/tacit/model"
 )
 
 // A Run is a cluster to measure.
 type Run struct {
-	Net      string
-	Parties  int
-	Link     string
-	Batches  []int // rows of a request
-	Offline  int   // inferences prepared at once
-	Requests int
+	Net        string
+	Parties    int
+	Link       string
+	Batches    []int // rows of a request
+	Offline    int   // inferences prepared at once
+	Requests   int
+	Comparison string // how the parties compare; empty for what the planner chooses
 }
 
 // TargetRuns are the measurements that the targets need. All material of a run
 // is made at once, before its requests.
 var TargetRuns = []Run{
-	{"mlp", 3, "none", []int{1, 32}, 160, 15},
-	{"mlp", 5, "none", []int{1}, 32, 15},
-	{"mlp", 3, "40ms/100Mbit", []int{1}, 32, 9},
-	{"cnn-b", 3, "none", []int{1}, 32, 9},
-	{"lenet5", 3, "none", []int{1, 32}, 144, 9},
-	{"lenet", 3, "none", []int{1}, 32, 9},
-	{"resnet", 3, "none", []int{1}, 32, 9},
-	{"relu10k", 3, "none", []int{1}, 32, 9},
-	{"gemm", 3, "none", []int{128}, 640, 3},
+	{Net: "mlp", Parties: 3, Link: "none", Batches: []int{1, 32}, Offline: 160, Requests: 15},
+	{Net: "mlp", Parties: 5, Link: "none", Batches: []int{1}, Offline: 32, Requests: 15},
+	{Net: "mlp", Parties: 3, Link: "40ms/100Mbit", Batches: []int{1}, Offline: 32, Requests: 9},
+	{Net: "cnn-b", Parties: 3, Link: "none", Batches: []int{1}, Offline: 32, Requests: 9},
+	{Net: "lenet5", Parties: 3, Link: "none", Batches: []int{1, 32}, Offline: 144, Requests: 9},
+	{Net: "lenet", Parties: 3, Link: "none", Batches: []int{1}, Offline: 32, Requests: 9},
+	{Net: "resnet", Parties: 3, Link: "none", Batches: []int{1}, Offline: 32, Requests: 9},
+	{Net: "relu10k", Parties: 3, Link: "none", Batches: []int{1}, Offline: 32, Requests: 9},
+	{Net: "relu10k", Parties: 3, Link: "none", Batches: []int{1}, Offline: 32, Requests: 9, Comparison: model.Garbled},
+	{Net: "gemm", Parties: 3, Link: "none", Batches: []int{128}, Offline: 640, Requests: 3},
 }
 
 // A Target is one figure that the project promises.
@@ -63,12 +67,9 @@ func result(name string, divide float64) figure {
 	}
 }
 
-// missing is a figure of something that does not exist.
-func missing(*Report) (float64, bool) { return 0, false }
-
 // comparisons is how many are prepared and evaluated per second.
 func comparisons(r *Report) (float64, bool) {
-	const p = "macro/relu10k/n=3/none/"
+	const p = "macro/relu10k,garbled/n=3/none/"
 	offline, ok1 := r.Find(p + "offline/batch=32/time")
 	online, ok2 := r.Find(p + "online/batch=1/time")
 	return 10_000 / max(offline+online, 1e-9), ok1 && ok2
@@ -76,7 +77,7 @@ func comparisons(r *Report) (float64, bool) {
 
 // eachComparison is what one sends, both phases together.
 func eachComparison(r *Report) (float64, bool) {
-	const p = "macro/relu10k/n=3/none/"
+	const p = "macro/relu10k,garbled/n=3/none/"
 	offline, ok1 := r.Find(p + "offline/batch=32/bytes")
 	online, ok2 := r.Find(p + "online/batch=1/bytes")
 	return (offline + online) / 10_000, ok1 && ok2
@@ -94,8 +95,8 @@ var Targets = func() []Target {
 		p := fmt.Sprintf("%s/online/batch=%d/", prefix, batch)
 		all = append(all, Target{Work: work, What: what, Limit: limit, Unit: "s", measure: result(p+"run", divide), client: result(p+"time", divide)})
 	}
-	network := func(work, net string, offlineBatch int, onlineTime, offline, onlineMB, offlineMB float64) {
-		p := MacroName(net, 3, "none")
+	network := func(work, net, comparison string, offlineBatch int, onlineTime, offline, onlineMB, offlineMB float64) {
+		p := MacroName(net, 3, "none", comparison)
 		off := fmt.Sprintf("%s/offline/batch=%d", p, offlineBatch)
 		online(work, "online", onlineTime, p, 1, 1)
 		add(work, "offline", offline, "s", result(off+"/time", 1))
@@ -104,25 +105,24 @@ var Targets = func() []Target {
 			add(work, "offline, sent", offlineMB*mb, "B", result(off+"/bytes", 1))
 		}
 	}
-	network("MLP 784-128-128-10", "mlp", 160, 4*ms, 30*ms, 0.1, 1)
-	online("MLP, batch 32", "online, per input", 0.8*ms, MacroName("mlp", 3, "none"), 32, 32)
-	network(`CNN "B"`, "cnn-b", 32, 30*ms, 400*ms, 3, 16)
-	network("LeNet-5", "lenet5", 144, 20*ms, 250*ms, 2, 10)
-	online("LeNet-5, batch 32", "online, per input", 6*ms, MacroName("lenet5", 3, "none"), 32, 32)
-	network("LeNet (20/50/500)", "lenet", 32, 50*ms, 700*ms, 5, 28)
-	network("mini-ResNet", "resnet", 32, 30*ms, 400*ms, 0, 0)
-	network("10,000 ReLU, garbled", "relu10k", 32, 40*ms, 250*ms, 2.5, 14)
-	add("10,000 ReLU, carry tree", "online", 8*ms, "s", missing)
-	add("10,000 ReLU, carry tree", "offline", 120*ms, "s", missing)
+	network("MLP 784-128-128-10", "mlp", "", 160, 4*ms, 30*ms, 0.1, 1)
+	online("MLP, batch 32", "online, per input", 0.8*ms, MacroName("mlp", 3, "none", ""), 32, 32)
+	network(`CNN "B"`, "cnn-b", "", 32, 30*ms, 400*ms, 3, 16)
+	network("LeNet-5", "lenet5", "", 144, 20*ms, 250*ms, 2, 10)
+	online("LeNet-5, batch 32", "online, per input", 6*ms, MacroName("lenet5", 3, "none", ""), 32, 32)
+	network("LeNet (20/50/500)", "lenet", "", 32, 50*ms, 700*ms, 5, 28)
+	network("mini-ResNet", "resnet", "", 32, 30*ms, 400*ms, 0, 0)
+	network("10,000 ReLU, garbled", "relu10k", model.Garbled, 32, 40*ms, 250*ms, 2.5, 14)
+	network("10,000 ReLU, carry tree", "relu10k", "", 32, 8*ms, 120*ms, 0.3, 3)
 	all = append(all, Target{Work: "garbled comparisons, both phases", What: "per second", Limit: 40_000, AtLeast: true, measure: comparisons})
 	add("garbled comparisons, both phases", "sent, each", 1500, "B", eachComparison)
-	online("matrix product 128x784x128", "online", 50*ms, MacroName("gemm", 3, "none"), 128, 1)
+	online("matrix product 128x784x128", "online", 50*ms, MacroName("gemm", 3, "none", ""), 128, 1)
 	add("matrix product 128x784x128", "offline", 400*ms, "s", result("macro/gemm/n=3/none/offline/batch=640/time", 1.0/128))
-	online("MLP, n = 5", "online", 8*ms, MacroName("mlp", 5, "none"), 1, 1)
+	online("MLP, n = 5", "online", 8*ms, MacroName("mlp", 5, "none", ""), 1, 1)
 	add("MLP, n = 5", "offline", 100*ms, "s", result("macro/mlp/n=5/none/offline/batch=32/time", 1))
-	online("MLP over 40 ms, 100 Mbit/s", "online", 250*ms, MacroName("mlp", 3, "40ms/100Mbit"), 1, 1)
+	online("MLP over 40 ms, 100 Mbit/s", "online", 250*ms, MacroName("mlp", 3, "40ms/100Mbit", ""), 1, 1)
 	for _, net := range []string{"mlp", "cnn-b", "lenet5"} {
-		add(net+", computing of a party", "over plaintext", 4, "", result(MacroName(net, 3, "none")+"/online/batch=1/cpu-ratio", 1))
+		add(net+", computing of a party", "over plaintext", 4, "", result(MacroName(net, 3, "none", "")+"/online/batch=1/cpu-ratio", 1))
 	}
 	add("linear layer, computing of a party", "over plaintext", 1.5, "", result("macro/gemm/n=3/none/online/batch=128/cpu-ratio", 1))
 	return all

@@ -23,6 +23,10 @@ func Choose(name string, m *model.Manifest, parties int, link transport.Profile)
 		b, err := compare.ParseBackend(name)
 		return b.String(), err
 	}
+	bandwidth := link.BitsPerSecond
+	if bandwidth == 0 { // within one machine
+		bandwidth = 10e9
+	}
 	best, least := "", 0.0
 	for _, name := range Backends() {
 		b, err := compare.ParseBackend(name)
@@ -31,10 +35,7 @@ func Choose(name string, m *model.Manifest, parties int, link transport.Profile)
 		}
 		wait := 0.0
 		for _, s := range infer.Plan(&m.Program, parties, 0, 1, prep.Comparisons(b)) {
-			wait += float64(s.Rounds) * link.RTT.Seconds() / 2
-			if link.BitsPerSecond > 0 {
-				wait += float64(s.Sent) * 8 / link.BitsPerSecond
-			}
+			wait += float64(s.Rounds)*link.RTT.Seconds()/2 + float64(s.Sent)*8/bandwidth
 		}
 		if best == "" || wait < least {
 			best, least = name, wait

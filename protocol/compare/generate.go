@@ -81,7 +81,7 @@ type Sink func(inference int, m *Material) error
 //
 // Rounds: 2n+3 for every chunk, fewer where no class needs a step; with [Carry]
 // one more for m from 18 to 21, and two from 22 to 25. Where a chunk has both back
-// ends, 4 more. Sends: see [PlanGenerate].
+// ends, up to 6 more. Sends: see [PlanGenerate].
 //
 // Security: r and λ are unknown to any n−1 parties. Shares of r are padded by
 // every pair of parties, in the full width of r, as bit 0 is.

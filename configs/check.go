@@ -201,6 +201,13 @@ func (c *checker) models(models []Model, l Limits) {
 			m.MaxBatch = min(l.MaxBatch, room)
 		}
 		c.between(key+"max_batch", m.MaxBatch, 1, min(max(l.MaxBatch, 1), room))
+		if m.MergeDelay < 0 || m.MergeDelay > MaxMerge {
+			c.fail(key+"merge_delay", "%v is out of range: use 0 for none, and at most %v", m.MergeDelay, MaxMerge)
+		}
+		if !c.given(key + "merge_rows") {
+			m.MergeRows = m.MaxBatch
+		}
+		c.between(key+"merge_rows", m.MergeRows, m.MaxBatch, room)
 	}
 }
 
@@ -233,6 +240,10 @@ func (c *checker) timeouts(t Timeouts) {
 	c.duration("timeouts.step", t.Step)
 	c.duration("timeouts.prepare", t.Prepare)
 	c.duration("timeouts.material", t.Material)
+	c.duration("timeouts.liveness", t.Liveness)
+	if t.Liveness > 0 && t.Liveness < MinLiveness {
+		c.fail("timeouts.liveness", "%v is too short, a busy machine would look dead: use at least %v", t.Liveness, MinLiveness)
+	}
 	if t.Step > t.Session {
 		c.fail("timeouts.step", "%v is longer than the whole session, %v", t.Step, t.Session)
 	}

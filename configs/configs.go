@@ -33,6 +33,8 @@ const (
 	MaxPool     = 1 << 20
 	MaxSessions = 1024
 	MaxTimeout  = 24 * time.Hour
+	MinLiveness = time.Second
+	MaxMerge    = time.Second
 )
 
 // The names of secrets and state beside a file that a Deployment yields.
@@ -72,6 +74,12 @@ type Model struct {
 	Pool     int    `yaml:"pool"`                // preprocessed inferences to keep ready; 0: prepare at each request
 	Batch    int    `yaml:"batch"`               // inferences preprocessed at once
 	MaxBatch int    `yaml:"max_batch,omitempty"` // rows of one request; if not given, that of Limits
+
+	// MergeDelay is how long a request waits for others that share its
+	// session; 0: none do. MergeRows bounds the rows of all of them; if not
+	// given, it is MaxBatch.
+	MergeDelay time.Duration `yaml:"merge_delay,omitempty"`
+	MergeRows  int           `yaml:"merge_rows,omitempty"`
 }
 
 // Timeouts bound how long a party waits before it gives up on others.
@@ -80,6 +88,7 @@ type Timeouts struct {
 	Step     time.Duration `yaml:"step"`     // for a peer, at one step of a prediction
 	Prepare  time.Duration `yaml:"prepare"`  // for a peer, at one step of preprocessing
 	Material time.Duration `yaml:"material"` // for preprocessed inferences, at a request
+	Liveness time.Duration `yaml:"liveness"` // for a sign of life, whether anything is sent or not
 }
 
 // Limits bound what clients may ask of a party.
@@ -96,6 +105,7 @@ func DefaultTimeouts() Timeouts {
 		Step:     4 * time.Second,
 		Prepare:  2 * time.Minute,
 		Material: 30 * time.Second,
+		Liveness: 4 * time.Second,
 	}
 }
 

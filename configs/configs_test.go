@@ -112,7 +112,7 @@ func TestADeploymentYieldsAFileForEverybody(t *testing.T) {
 // TestADeploymentCanBeMadeByAProgram leaves out what has a default.
 func TestADeploymentCanBeMadeByAProgram(t *testing.T) {
 	d := threeHosts(t)
-	d.Models[0].MaxBatch = 0
+	d.Models[0].MaxBatch, d.Models[0].MergeRows = 0, 0
 	again, err := ParseDeployment("deployment.yaml", d.YAML())
 	if err != nil {
 		t.Fatal(err)

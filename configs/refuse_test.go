@@ -61,10 +61,16 @@ func TestWhatIsWrongIsSaidWithItsLine(t *testing.T) {
 		"batch over the pool": {"batch: 64", "batch: 512", "models[0].batch", "use 1 to 256"},
 		"request over limit":  {"    max_batch: 16", "    max_batch: 33", "models[0].max_batch", "use 1 to 32"},
 		"request of nothing":  {"    max_batch: 16", "    max_batch: 0", "models[0].max_batch", "use 1 to 32"},
+		"long merge":          {"    merge_rows: 16", "    merge_delay: 2s", "models[0].merge_delay", "at most 1s"},
+		"merge into the past": {"    merge_rows: 16", "    merge_delay: -1ms", "models[0].merge_delay", "use 0 for none"},
+		"merge of little":     {"    merge_rows: 16", "    merge_rows: 15", "models[0].merge_rows", "use 16 to 256"},
+		"merge over the pool": {"    merge_rows: 16", "    merge_rows: 257", "models[0].merge_rows", "use 16 to 256"},
 		"no sessions":         {"max_sessions: 8", "max_sessions: 0", "limits.max_sessions", "use 1 to 1024"},
 		"no time":             {"step: 4s", "step: 0s", "timeouts.step", "use more than 0"},
 		"negative time":       {"prepare: 2m", "prepare: -2m", "timeouts.prepare", "use more than 0"},
 		"too much time":       {"material: 30s", "material: 25h", "timeouts.material", "at most 24h"},
+		"early death":         {"liveness: 4s", "liveness: 900ms", "timeouts.liveness", "use at least 1s"},
+		"no life":             {"liveness: 4s", "liveness: 0s", "timeouts.liveness", "use more than 0"},
 		"step over session":   {"step: 4s", "step: 2m", "timeouts.step", "longer than the whole session"},
 	} {
 		t.Run(name, func(t *testing.T) {

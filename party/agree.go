@@ -8,9 +8,9 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// schedule names how the elements of a comparison are spread over evaluators,
-// and the back end that runs them. Parties of a session must agree on it.
-const schedule = "garbled circuits; party p evaluates elements pN/n to (p+1)N/n"
+// schedule names how the elements of a comparison are spread over evaluators.
+// Parties of a session must agree on it; how they compare is in the manifest.
+const schedule = "party p evaluates elements pN/n to (p+1)N/n"
 
 const stepHello = "hello"
 
@@ -22,8 +22,8 @@ type proposal struct {
 	v        *version // nil if this party has none
 	version  wire.ID
 	material []wire.Material
-	request  ticket
-	batch    int
+	requests []wire.Request
+	batch    int // rows of all requests
 }
 
 // hello returns the hello of this party.
@@ -41,6 +41,10 @@ func (p *Party) hello(pr proposal, r wire.Refusal) wire.Hello {
 	for _, m := range pr.material {
 		material.Add(m.Batch[:], binary.LittleEndian.AppendUint32(nil, m.Index))
 	}
+	requests := wire.NewDigest("requests")
+	for _, r := range pr.requests {
+		requests.Add(r.ID[:], binary.LittleEndian.AppendUint32(nil, uint32(r.Rows))).AddString(r.Client)
+	}
 	h.Digests = [wire.Topics]wire.ID{
 		wire.TopicSuite:    wire.NewDigest("suite", wire.Version).AddString(wire.Suite).Sum(),
 		wire.TopicParties:  parties.Sum(),
@@ -48,7 +52,7 @@ func (p *Party) hello(pr proposal, r wire.Refusal) wire.Hello {
 		wire.TopicVersion:  pr.version,
 		wire.TopicMaterial: material.Sum(),
 		wire.TopicSchedule: wire.NewDigest("schedule", uint64(pr.batch)).AddString(pr.kind, schedule).Sum(),
-		wire.TopicRequest:  wire.NewDigest("request").Add(pr.request.id[:]).AddString(string(pr.request.client)).Sum(),
+		wire.TopicRequest:  requests.Sum(),
 	}
 	if pr.v != nil {
 		h.Digests[wire.TopicManifest] = pr.v.digest
@@ -57,18 +61,17 @@ func (p *Party) hello(pr proposal, r wire.Refusal) wire.Hello {
 	return h
 }
 
-// agree exchanges hellos and returns the id of the session they define. All
-// parties come to the same result, and nothing that depends on a secret is sent
-// before. Rounds: 1.
-func agree(m *transport.Mesh, h wire.Hello) (wire.ID, error) {
+// agree exchanges hellos and returns what they define. All parties come to the
+// same result, and nothing that depends on a secret is sent before. Rounds: 1.
+func agree(m *transport.Mesh, h wire.Hello) (wire.Agreement, error) {
 	in, err := m.Broadcast(stepHello, h.Append(nil))
 	if err != nil {
-		return wire.ID{}, err
+		return wire.Agreement{}, err
 	}
 	hellos := make([]wire.Hello, len(in))
 	for j, b := range in {
 		if hellos[j], err = wire.ParseHello(b); err != nil {
-			return wire.ID{}, &transport.PeerError{Party: j, Step: stepHello, Err: err}
+			return wire.Agreement{}, &transport.PeerError{Party: j, Step: stepHello, Err: err}
 		}
 	}
 	return wire.Agree(stepHello, hellos)

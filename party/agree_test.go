@@ -132,15 +132,22 @@ func (c *rawClient) send(m wire.Message) []p2p.Stream {
 func (c *rawClient) sendHeader(header []byte) []p2p.Stream {
 	c.Helper()
 	var streams []p2p.Stream
-	for _, m := range c.client.Parties {
-		s, err := c.node.Open(c.Context(), p2p.PeerID(m.Identity), []string{m.Address}, p2p.Online, header)
-		if err != nil {
-			c.Fatal(err)
-		}
-		c.Cleanup(func() { s.Close() })
-		streams = append(streams, s)
+	for j := range c.client.Parties {
+		streams = append(streams, c.open(j, header))
 	}
 	return streams
+}
+
+// open opens a stream to party j.
+func (c *rawClient) open(j int, header []byte) p2p.Stream {
+	c.Helper()
+	m := c.client.Parties[j]
+	s, err := c.node.Open(c.Context(), p2p.PeerID(m.Identity), []string{m.Address}, p2p.Online, header)
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.Cleanup(func() { s.Close() })
+	return s
 }
 
 // request asks for a prediction of one row.

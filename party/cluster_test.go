@@ -207,7 +207,7 @@ func testNet(seed uint64) *model.Model {
 	first, second := ring.MatMul(1, 4, 5), ring.MatMul(1, 5, 3)
 	return &model.Model{
 		Manifest: model.Manifest{
-			Format: model.ManifestFormat, Name: "test",
+			Format: model.ManifestFormat, Name: "test", Comparison: model.Carry, Depth: 4,
 			Program: model.Program{
 				Values: []model.Value{value(4, 24, 6), value(5, 24, 12), value(5, 18, 6), value(5, 24, 6), value(3, 24, 12), value(3, 18, 6)},
 				Ops: []model.Op{
@@ -261,8 +261,13 @@ func (c *cluster) predict(m *model.Model, r *rand.Rand, rows int) *client.Predic
 
 func (c *cluster) tryPredict(m *model.Model, r *rand.Rand, rows int) (*client.Prediction, error) {
 	c.Helper()
+	return c.tryPredictAs(c.user, m, r, rows)
+}
+
+func (c *cluster) tryPredictAs(who *client.Client, m *model.Model, r *rand.Rand, rows int) (*client.Prediction, error) {
+	c.Helper()
 	x := randomRows(r, rows)
-	p, err := c.user.Predict(c.Context(), testModel, x, rows)
+	p, err := who.Predict(c.Context(), testModel, x, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -299,7 +304,7 @@ type audit struct {
 
 // logged are the fields that may be logged: all of them are public.
 var logged = strings.Fields(`level message error party peer kind listen identity model version number pool retry
-	request batch state event wait agree run session material burnt inferences time bytes`)
+	requests batch rows state event wait agree run session material burnt inferences time bytes`)
 
 func (a *audit) Write(line []byte) (int, error) {
 	a.mu.Lock()

@@ -177,7 +177,10 @@ func (p *Party) followDeal(job wire.Deal, lead p2p.Stream) error {
 // the old version until the next preparation session tells.
 func (p *Party) deal(o *offer, name string, seq uint64, t ticket, r wire.Refusal, c call) (*version, error) {
 	ctx := p.ctx
-	pr := proposal{kind: "deploy", model: name, version: wire.NewDigest("number", seq).Sum(), request: t}
+	pr := proposal{
+		kind: "deploy", model: name, version: wire.NewDigest("number", seq).Sum(),
+		requests: []wire.Request{{ID: t.id, Client: string(t.client)}},
+	}
 	if o != nil {
 		ctx = o.ctx
 		v, err := newVersion(name, seq, o.encoded)

@@ -21,7 +21,7 @@ import (
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-var testTimeouts = configs.Timeouts{Session: time.Minute, Step: 20 * time.Second, Prepare: time.Minute, Material: time.Minute}
+var testTimeouts = configs.Timeouts{Session: time.Minute, Step: 20 * time.Second, Prepare: time.Minute, Material: time.Minute, Liveness: liveness}
 
 func makeIdentity(t *testing.T, file string) p2p.Identity {
 	t.Helper()
@@ -70,6 +70,9 @@ func TestConcurrentPredictions(t *testing.T) {
 		users.Go(func() { c.predict(m, source(uint64(i)), 1+i%3) })
 	}
 	users.Wait()
+	if got := c.sessions(done); got != 6 {
+		t.Errorf("%d sessions for 6 requests that are not to be merged", got)
+	}
 }
 
 // wantError checks the code and the party of an error of the client.

@@ -111,7 +111,7 @@ func (pr *preparation) setup() (err error) {
 		(*lane.mesh).Timeout(pr.p.cfg.Timeouts.Prepare)
 		pr.profiles = append(pr.profiles, newProfile(*lane.mesh))
 	}
-	pr.preparer, err = prep.NewPreparer(pr.ot, pr.he, rand.Reader, &pr.v.manifest.Program, pr.v.weights.Linear, pr.hint)
+	pr.preparer, err = prep.NewPreparer(pr.ot, pr.he, rand.Reader, &pr.v.manifest.Program, pr.v.weights.Linear, pr.hint, prep.Options(pr.v.manifest)...)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,8 @@ import (
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-// Up to maxStaged inferences, and one in stagedPart of the pool, are staged.
+// Up to maxStaged inferences, or those of a merged session, are staged, and at
+// most one in stagedPart of the pool.
 const (
 	maxStaged  = 8
 	stagedPart = 4
@@ -62,6 +63,7 @@ type Party struct {
 	mu       sync.Mutex
 	fillers  map[string]*task         // by model
 	deploys  map[string]chan struct{} // by model
+	open     map[*version]*company    // which requests may still join
 	sessions map[state]int            // statistics
 }
 
@@ -98,6 +100,7 @@ func New(cfg configs.Party, log zerolog.Logger) (*Party, error) {
 		factory:  make(chan struct{}, 1),
 		fillers:  map[string]*task{},
 		deploys:  map[string]chan struct{}{},
+		open:     map[*version]*company{},
 		sessions: map[state]int{},
 	}, nil
 }
@@ -123,7 +126,7 @@ func (p *Party) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { cancel(errStopping) })
 	defer stop()
 
-	if err := p.open(); err != nil {
+	if err := p.up(); err != nil {
 		return err
 	}
 	defer p.roster.node.Close()
@@ -142,8 +145,8 @@ func (p *Party) Run(ctx context.Context) error {
 	return err
 }
 
-// open loads the models, starts the node and, at party 0, the preparation.
-func (p *Party) open() error {
+// up loads the models, starts the node and, at party 0, the preparation.
+func (p *Party) up() error {
 	id, err := p2p.LoadIdentity(p.cfg.IdentityFile)
 	if err != nil {
 		return err
@@ -171,7 +174,8 @@ func (p *Party) open() error {
 	// The node outlives what p.ctx ends, so that peers are told.
 	ctx := context.WithoutCancel(p.ctx)
 	if r.node, err = p2p.Listen(ctx, id, []string{p.cfg.Listen}, p2p.Options{
-		Allow: p.known, MaxStreams: streamsPerSession*p.cfg.Limits.MaxSessions + otherStreams,
+		Allow: p.known, Liveness: p.cfg.Timeouts.Liveness,
+		MaxStreams: streamsPerSession*p.cfg.Limits.MaxSessions + otherStreams,
 	}); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -187,7 +191,11 @@ func (p *Party) open() error {
 // a crash loses it.
 func (p *Party) staged(model string) int {
 	m, _ := p.cfg.Model(model)
-	return min(maxStaged, (m.Pool+stagedPart-1)/stagedPart)
+	next := maxStaged
+	if m.MergeDelay > 0 {
+		next = max(next, m.MergeRows)
+	}
+	return min(next, (m.Pool+stagedPart-1)/stagedPart)
 }
 
 // known reports whether a peer may connect at all.

@@ -16,6 +16,7 @@ import (
 	"github.com/tacit-mpc/tacit/model"
 	"github.com/tacit-mpc/tacit/protocol/infer"
 	"github.com/tacit-mpc/tacit/protocol/prep"
+	"github.com/tacit-mpc/tacit/transport"
 )
 
 // A version is one deployment of a model: what it computes, and this party's
@@ -48,8 +49,13 @@ func newVersion(name string, seq uint64, encoded []byte) (*version, error) {
 		name: name, seq: seq, manifest: m, encoded: encoded,
 		digest:  m.Digest(),
 		program: wire.NewDigest("program").Add(program).Sum(),
-		demand:  prep.Count(&m.Program),
+		demand:  prep.Count(&m.Program, prep.Options(m)...),
 	}, nil
+}
+
+// traffic returns the steps of a session on rows inputs, as party self of n.
+func (v *version) traffic(n, self, rows int) []transport.Stats {
+	return infer.Plan(&v.manifest.Program, n, self, rows, prep.Options(v.manifest)...)
 }
 
 // A record is what the disk says about a version.

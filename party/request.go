@@ -13,14 +13,17 @@ import (
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-// A request is a client who waits for a prediction.
+// A request is a client who waits for a prediction. Only the goroutine that
+// serves it writes to its stream: a client who does not read delays nobody else.
 type request struct {
 	ticket
 	ask    wire.PredictRequest
 	stream p2p.Stream
 	ctx    context.Context // done when the client leaves
-	shares chan inputs     // what the client sends once it has been accepted
-	served chan error      // receives how it ended
+	leave  context.CancelCauseFunc
+	shares chan inputs      // what the client sends once it has been accepted
+	accept chan wire.Accept // receives what the parties agreed on
+	ended  chan outcome     // receives how it ended
 }
 
 // inputs are this party's shares of a client's inputs, and the session that the
@@ -30,10 +33,27 @@ type inputs struct {
 	x       share.Share
 }
 
+// An outcome is how a request ended: with this party's shares of the outputs, or
+// with an error.
+type outcome struct {
+	session wire.ID
+	y       share.Share
+	stats   wire.SessionStats
+	err     error
+}
+
+// end notes how a request ended. What is noted first counts.
+func (r *request) end(o outcome) {
+	select {
+	case r.ended <- o:
+	default:
+	}
+}
+
 // predict serves a client's request: party 0 opens a session for it, the others
 // wait for that.
 func (p *Party) predict(in *p2p.Incoming, ask wire.PredictRequest) error {
-	v, err := p.admit(in.Peer, ask)
+	v, m, err := p.admit(in.Peer, ask)
 	if err != nil {
 		return err
 	}
@@ -41,64 +61,93 @@ func (p *Party) predict(in *p2p.Incoming, ask wire.PredictRequest) error {
 	if err := p.asked.enter(t); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(p.ctx)
-	defer cancel(nil)
 	r := &request{
-		ticket: t, ask: ask, stream: in.Stream, ctx: ctx,
-		shares: make(chan inputs, 1), served: make(chan error, 1),
+		ticket: t, ask: ask, stream: in.Stream,
+		shares: make(chan inputs, 1), accept: make(chan wire.Accept, 1), ended: make(chan outcome, 1),
 	}
-	p.work.Go(func() { cancel(r.listen(v.manifest.Input)) })
+	r.ctx, r.leave = context.WithCancelCause(p.ctx)
+	defer r.leave(nil)
+	p.work.Go(func() { r.leave(r.listen(v.manifest.Input)) })
 	// Whatever happens, the reader must not outlive the request.
 	defer in.Stream.SetReadDeadline(time.Unix(1, 0))
 
-	if p.self == 0 {
-		return p.lead(r, v)
-	}
 	p.asked.put(t, r)
+	if p.self == 0 {
+		p.gather(v, m, r)
+	}
+	return p.attend(r, v.manifest.Output.Width)
+}
+
+// attend tells the client of a request what becomes of it.
+func (p *Party) attend(r *request, width int) error {
 	limit := time.NewTimer(p.cfg.Timeouts.Material + p.cfg.Timeouts.Session)
 	defer limit.Stop()
-	select {
-	case err = <-r.served:
+	gone := r.ctx.Done()
+	for {
+		var err error
+		select {
+		case a := <-r.accept:
+			r.stream.SetWriteDeadline(time.Now().Add(answerTime))
+			if err := wire.Write(r.stream, a); err != nil {
+				r.leave(fmt.Errorf("%w: %w", errClientGone, err))
+			}
+			continue
+		case o := <-r.ended:
+			if o.err != nil {
+				return o.err
+			}
+			return r.answer(o, width)
+		case <-gone:
+			err = context.Cause(r.ctx)
+		case <-limit.C:
+			err = errLate
+		}
+		if p.asked.remove(r.ticket) {
+			return err
+		}
+		gone = nil // a session has it, sees the same context, and ends in time
+	}
+}
+
+// answer brings the client its shares of the output.
+func (r *request) answer(o outcome, width int) error {
+	report, err := wire.EncodeSessionStats(o.stats)
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	case <-limit.C:
-		err = errLate
 	}
-	if !p.asked.remove(t) {
-		return <-r.served // a session has it and sees the same context
+	packed := ring.AppendPacked(make([]byte, 0, ring.PackedLen(len(o.y), width)), o.y, width)
+	r.stream.SetWriteDeadline(time.Now().Add(answerTime))
+	if err := wire.Write(r.stream, wire.Result{Session: o.session, Stats: int64(len(report))}, packed, report); err != nil {
+		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	return err
+	return nil
 }
 
 // admit checks a request against what this party serves.
-func (p *Party) admit(client p2p.PeerID, ask wire.PredictRequest) (*version, error) {
+func (p *Party) admit(client p2p.PeerID, ask wire.PredictRequest) (*version, configs.Model, error) {
+	m, known := p.cfg.Model(ask.Model)
 	if err := p.allowed(client, configs.RolePredict, ask.Model); err != nil {
-		return nil, err
+		return nil, m, err
 	}
 	v := p.models.get(ask.Model)
-	if v == nil {
-		return nil, p.unknown(ask.Model)
+	if v == nil || !known {
+		return nil, m, p.unknown(ask.Model)
 	}
 	if v.digest != ask.Manifest {
-		return nil, &wire.Error{
+		return nil, m, &wire.Error{
 			Code: wire.CodeProgram, Party: p.self, Step: "request",
 			Message: fmt.Sprintf("the model has the manifest %s, the request is for %s", v.digest.Short(), ask.Manifest.Short()),
 			Hint:    "the model was deployed again: look it up and retry",
 		}
 	}
-	m, ok := p.cfg.Model(ask.Model)
-	if !ok {
-		return nil, p.unknown(ask.Model)
-	}
 	if ask.Batch > m.MaxBatch {
-		return nil, &wire.Error{
+		return nil, m, &wire.Error{
 			Code: wire.CodeRequest, Party: p.self, Step: "request",
 			Message: fmt.Sprintf("a request of %d rows, at most %d are allowed", ask.Batch, m.MaxBatch),
 			Hint:    "send fewer rows at once, or raise max_batch of the model",
 		}
 	}
-	return v, nil
+	return v, m, nil
 }
 
 // listen reads all that a client sends on its stream: its shares, once. It

@@ -10,41 +10,39 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/wire"
 	"github.com/tacit-mpc/tacit/protocol/infer"
 	"github.com/tacit-mpc/tacit/protocol/prep"
-	"github.com/tacit-mpc/tacit/protocol/share"
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-// A session is one online computation, as this party sees it.
+// A session is one online computation, as this party sees it. It has one or
+// more requests, whose rows are independent of each other.
 type session struct {
 	p        *Party
 	proposal proposal
-	mats     []*prep.Inference
+	mats     []*prep.Inference // of all rows
 	refusal  wire.Refusal
-	why      error    // of the refusal
-	agreed   func()   // called once all parties have spent the material
-	request  *request // nil if the client has not come
+	why      error      // of the refusal
+	agreed   func()     // called once all parties have spent the material
+	requests []*request // as proposed, nil where the client has not come; then those that take part
 	state    state
 	stats    wire.SessionStats
 	log      zerolog.Logger
 }
 
-// lead opens a session for a request. Only party 0 does.
-func (p *Party) lead(r *request, v *version) error {
-	start := time.Now()
+// lead opens a session for requests. Only party 0 does.
+func (p *Party) lead(ctx context.Context, all []*request, v *version, start time.Time) error {
 	s := p.stock(v)
 	if s == nil {
 		return p.unknown(v.name)
 	}
-	done, err := p.slot(r.ctx, p.cfg.Timeouts.Material)
-	if err != nil {
-		return err
+	pr := proposal{kind: "session", model: v.name, v: v, version: v.id}
+	for _, r := range all {
+		pr.requests = append(pr.requests, wire.Request{ID: r.id, Client: string(r.client), Rows: r.ask.Batch})
+		pr.batch += r.ask.Batch
 	}
-	defer done()
-	ids, mats, release, err := s.draw(r.ctx, r.ask.Batch, p.cfg.Timeouts.Material)
+	ids, mats, release, err := s.draw(ctx, pr.batch, p.cfg.Timeouts.Material)
 	if err != nil {
 		return err
 	}
@@ -52,17 +50,13 @@ func (p *Party) lead(r *request, v *version) error {
 	release = sync.OnceFunc(release)
 	defer release()
 	mesh := newID()
-	run := p.newSession(proposal{
-		kind: "session", model: v.name, v: v, version: v.id, material: ids, request: r.ticket, batch: len(ids),
-	}, r)
-	run.mats, run.agreed, run.stats.Wait = mats, release, time.Since(start)
+	pr.material = ids
+	run := p.newSession(pr)
+	run.requests, run.mats, run.agreed, run.stats.Wait = all, mats, release, time.Since(start)
 	run.spent()
-	err = run.run(r.ctx, call{
+	err = run.run(ctx, call{
 		at: meeting{mesh, laneMain}, class: p2p.Online,
-		job: wire.Session{
-			Mesh: mesh, Model: v.name, Version: v.id, Request: r.id,
-			Client: string(r.client), Material: wire.Pack(ids),
-		},
+		job: wire.Session{Mesh: mesh, Model: v.name, Version: v.id, Requests: pr.requests, Material: wire.Pack(ids)},
 	})
 	if e, ok := errors.AsType[*wire.Error](err); ok && e.Code == wire.CodeMaterial {
 		s.doubt()
@@ -70,59 +64,80 @@ func (p *Party) lead(r *request, v *version) error {
 	return err
 }
 
-// follow takes part in a session that party 0 has proposed.
+// follow takes part in a session that party 0 has proposed. Its clients hear on
+// their own streams how it ended.
 func (p *Party) follow(job wire.Session, lead p2p.Stream) error {
 	ids, err := wire.Unpack(job.Material)
 	if err != nil {
 		return err
 	}
-	t := ticket{job.Request, p2p.PeerID(job.Client)}
-	v := p.models.find(job.Model, job.Version)
 	run := p.newSession(proposal{
-		kind: "session", model: job.Model, v: v, version: job.Version, material: ids, request: t, batch: len(ids),
-	}, nil)
-	release := run.prepare()
+		kind: "session", model: job.Model, v: p.models.find(job.Model, job.Version), version: job.Version,
+		material: ids, requests: job.Requests, batch: len(ids),
+	})
+	c := newCompany(p.ctx)
+	defer c.cancel(nil)
+	release := run.prepare(c)
 	defer release()
-	ctx := p.ctx
-	if run.request != nil {
-		ctx = run.request.ctx
+	err = run.run(c.ctx, call{at: meeting{job.Mesh, laneMain}, class: p2p.Online, lead: lead})
+	for _, r := range c.requests {
+		r.end(outcome{err: err})
 	}
-	err = run.run(ctx, call{at: meeting{job.Mesh, laneMain}, class: p2p.Online, lead: lead})
-	if run.request != nil {
-		run.request.served <- err
-		return nil // the client hears of it on its own stream
-	}
-	return err
+	return nil
 }
 
-// prepare spends the proposed material, whatever else happens, finds the client
+// prepare spends the proposed material, whatever else happens, finds the clients
 // who asked for the session, and decides whether to take part.
-func (s *session) prepare() (release func()) {
+func (s *session) prepare(c *company) (release func()) {
 	release = func() {}
 	s.take()
-	ctx, cancel := context.WithTimeout(s.p.ctx, claimTime)
-	defer cancel()
-	pr := &s.proposal
-	r, ok := s.p.asked.claim(ctx, pr.request)
-	if !ok {
-		s.refuse(wire.RefuseRequest, errors.New("the client has not sent this request here"))
-		return release
-	}
-	s.request = r
+	s.claim(c)
 	if s.refusal != wire.Willing {
 		return release
 	}
-	if r.ask.Batch != pr.batch || r.ask.Model != pr.model || r.ask.Manifest != pr.v.digest {
-		s.refuse(wire.RefuseRequest, errors.New("the client asked for something else"))
+	if m, _ := s.p.cfg.Model(s.proposal.model); s.proposal.batch > max(m.MaxBatch, m.MergeRows) {
+		s.refuse(wire.RefuseBusy, &wire.Error{
+			Code: wire.CodeBusy, Party: s.p.self, Step: "request",
+			Message: fmt.Sprintf("a session of %d rows, at most %d are allowed", s.proposal.batch, max(m.MaxBatch, m.MergeRows)),
+			Hint:    "configure the model alike at all parties",
+		})
 		return release
 	}
 	// One that party 0 has seen end may take a moment longer here.
-	done, err := s.p.slot(s.p.ctx, claimTime)
+	done, err := s.p.slot(c.ctx, claimTime)
 	if err != nil {
 		s.refuse(wire.RefuseBusy, err)
 		return release
 	}
 	return done
+}
+
+// claim brings the clients of the session together. A request that has not come
+// is left out, by all parties.
+func (s *session) claim(c *company) {
+	ctx, cancel := context.WithTimeout(s.p.ctx, claimTime)
+	defer cancel()
+	pr := &s.proposal
+	s.requests = make([]*request, len(pr.requests))
+	for i, ask := range pr.requests {
+		r, ok := s.p.asked.claim(ctx, ticket{ask.ID, p2p.PeerID(ask.Client)})
+		if !ok {
+			continue
+		}
+		if r.ask.Batch != ask.Rows || r.ask.Model != pr.model || pr.v != nil && r.ask.Manifest != pr.v.digest {
+			r.end(outcome{err: &wire.Error{
+				Code: wire.CodeRequest, Party: s.p.self, Step: "request",
+				Message: "party 0 got another request under this id", Hint: "send the same request to all parties",
+			}})
+			continue
+		}
+		c.join(r, pr.batch)
+		s.requests[i] = r
+	}
+	c.seal()
+	if len(c.requests) > 0 { // else the others are still to be told
+		c.leave(errClientGone)
+	}
 }
 
 // take spends the proposed material.
@@ -180,10 +195,14 @@ func (p *Party) slot(ctx context.Context, limit time.Duration) (done func(), err
 	}
 }
 
-func (p *Party) newSession(pr proposal, r *request) *session {
-	s := &session{p: p, proposal: pr, request: r, agreed: func() {}, state: proposed}
+func (p *Party) newSession(pr proposal) *session {
+	s := &session{p: p, proposal: pr, agreed: func() {}, state: proposed}
+	var ids []string
+	for _, r := range pr.requests {
+		ids = append(ids, r.ID.String())
+	}
 	s.log = p.log.With().Str("model", pr.model).Stringer("version", pr.version).
-		Stringer("request", pr.request.id).Int("batch", pr.batch).Logger()
+		Strs("requests", ids).Int("batch", pr.batch).Logger()
 	p.count(proposed)
 	return s
 }
@@ -236,19 +255,22 @@ func (s *session) compute(ctx context.Context, c call) error {
 	}
 	defer m.Close()
 	m.Timeout(s.p.cfg.Timeouts.Step)
-	id, err := agree(m, s.p.hello(s.proposal, s.refusal))
+	agreement, err := agree(m, s.hello())
 	if s.why != nil {
 		return s.why
 	}
 	if err != nil {
 		return err
 	}
-	s.step(partiesAgree)
 	s.agreed()
+	if err := s.admit(agreement); err != nil {
+		return err
+	}
+	s.step(partiesAgree)
 	s.stats.Agree = time.Since(start)
-	s.log.Info().Stringer("session", id).Msg("parties agree")
+	s.log.Info().Stringer("session", agreement.Session).Int("rows", len(s.mats)).Msg("parties agree")
 
-	x, err := s.receive(ctx, id)
+	x, err := s.receive(ctx, agreement.Session)
 	if err != nil {
 		return err
 	}
@@ -261,45 +283,42 @@ func (s *session) compute(ctx context.Context, c call) error {
 		return err
 	}
 	s.stats.Run, s.stats.Steps = time.Since(start), prof.steps()
-	if err := s.send(id, y); err != nil {
-		return err
-	}
 	s.step(outputSent)
+	s.deliver(agreement.Session, y)
 	return nil
 }
 
-// receive tells the client what the parties agreed on and waits for its shares.
-func (s *session) receive(ctx context.Context, id wire.ID) (share.Share, error) {
-	r, v := s.request, s.proposal.v
-	r.stream.SetWriteDeadline(time.Now().Add(answerTime))
-	if err := wire.Write(r.stream, wire.Accept{Session: id, Version: v.id, Manifest: v.digest}); err != nil {
-		return nil, fmt.Errorf("%w: %w", errClientGone, err)
-	}
-	select {
-	case in := <-r.shares:
-		if in.session != id {
-			return nil, &wire.Error{
-				Code: wire.CodeReplay, Party: s.p.self, Step: "input shares",
-				Message: "the shares are for another session", Hint: "shares are made afresh for every session",
-			}
+// hello returns the hello of this party, which says which requests it lacks.
+func (s *session) hello() wire.Hello {
+	h := s.p.hello(s.proposal, s.refusal)
+	for i, r := range s.requests {
+		if r == nil {
+			h.Absent |= 1 << i
 		}
-		return in.x, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
 	}
+	return h
 }
 
-// send brings the client its shares of the output.
-func (s *session) send(id wire.ID, y share.Share) error {
-	r, out := s.request, s.proposal.v.manifest.Output
-	report, err := wire.EncodeSessionStats(s.stats)
-	if err != nil {
-		return err
+// admit leaves out the requests that not all parties have, with their material,
+// and fails if none is left.
+func (s *session) admit(a wire.Agreement) error {
+	proposed, mats := s.requests, s.mats
+	s.requests, s.mats = nil, nil
+	var why error
+	for i, ask := range s.proposal.requests {
+		own := mats[:ask.Rows]
+		mats = mats[ask.Rows:]
+		if absent := a.Absent[i]; absent != nil {
+			why = absent
+			if proposed[i] != nil {
+				proposed[i].end(outcome{err: absent})
+			}
+			continue
+		}
+		s.requests, s.mats = append(s.requests, proposed[i]), append(s.mats, own...)
 	}
-	packed := ring.AppendPacked(make([]byte, 0, ring.PackedLen(len(y), out.Width)), y, out.Width)
-	r.stream.SetWriteDeadline(time.Now().Add(answerTime))
-	if err := wire.Write(r.stream, wire.Result{Session: id, Stats: int64(len(report))}, packed, report); err != nil {
-		return fmt.Errorf("%w: %w", errClientGone, err)
+	if len(s.requests) == 0 {
+		return why
 	}
 	return nil
 }

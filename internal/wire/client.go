@@ -107,8 +107,9 @@ func (Deployed) Kind() Kind { return KindDeployed }
 // Validate implements [Message].
 func (d Deployed) Validate() error { return check(map[string]bool{"version": d.Version != ID{}}) }
 
-// A PredictRequest asks all parties for one session on Batch inputs. The parties
-// then agree among themselves and each answers with an [Accept].
+// A PredictRequest asks all parties for a session on Batch inputs, which other
+// clients may share. The parties then agree among themselves and each answers
+// with an [Accept].
 type PredictRequest struct {
 	Model    string `json:"model"`
 	Manifest ID     `json:"manifest"` // the client has encoded its input for this one

@@ -17,15 +17,25 @@ const (
 	KindPing    Kind = "ping"
 )
 
-// A Session proposes an online session. It opens the stream from party 0 that
-// then is a link of the session's mesh.
+// MaxRequests bounds the requests of one session.
+const MaxRequests = 64
+
+// A Request is one client's part of a session.
+type Request struct {
+	ID     ID     `json:"id"`
+	Client string `json:"client"` // its peer id
+	Rows   int    `json:"rows"`   // inputs
+}
+
+// A Session proposes an online session for one or more requests. It opens the
+// stream from party 0 that then is a link of the session's mesh. The rows of the
+// requests, in their order, use the materials in theirs.
 type Session struct {
-	Mesh     ID     `json:"mesh"` // random; names the mesh
-	Model    string `json:"model"`
-	Version  ID     `json:"version"`
-	Request  ID     `json:"request"`
-	Client   string `json:"client"` // its peer id
-	Material []Run  `json:"material"`
+	Mesh     ID        `json:"mesh"` // random; names the mesh
+	Model    string    `json:"model"`
+	Version  ID        `json:"version"`
+	Requests []Request `json:"requests"`
+	Material []Run     `json:"material"`
 }
 
 // Kind implements [Message].
@@ -37,12 +47,25 @@ func (s Session) Validate() error {
 	if err != nil {
 		return err
 	}
-	return check(map[string]bool{
-		"mesh id":    s.Mesh != ID{},
-		"model name": ValidName(s.Model),
-		"material":   len(ms) >= 1 && len(ms) <= MaxBatch,
-		"client":     len(s.Client) <= 128,
-	})
+	must := map[string]bool{
+		"mesh id":            s.Mesh != ID{},
+		"model name":         ValidName(s.Model),
+		"number of requests": len(s.Requests) >= 1 && len(s.Requests) <= MaxRequests,
+		"material":           len(ms) >= 1 && len(ms) <= MaxBatch,
+		"request id":         true,
+		"client":             true,
+		"rows":               true,
+	}
+	rows, seen := 0, map[ID]bool{{}: true}
+	for _, r := range s.Requests {
+		must["request id"] = must["request id"] && !seen[r.ID]
+		must["client"] = must["client"] && len(r.Client) <= 128
+		must["rows"] = must["rows"] && r.Rows >= 1 && r.Rows <= MaxBatch
+		seen[r.ID] = true
+		rows += r.Rows
+	}
+	must["material"] = must["material"] && len(ms) == rows
+	return check(must)
 }
 
 // A Deal proposes to deploy what a model owner has sent to all parties.
@@ -177,16 +200,20 @@ var refusal = [refusals]struct {
 // parties whose hellos differ in a topic do not compute with each other.
 type Hello struct {
 	Refusal Refusal
+	// Absent has bit r set if the party lacks request r of a session, which
+	// then goes on without it.
+	Absent  uint64
 	Nonce   ID
 	Digests [Topics]ID
 }
 
 // HelloLen is the length of an encoded hello in bytes.
-const HelloLen = 1 + 32*(1+int(Topics))
+const HelloLen = 1 + 8 + 32*(1+int(Topics))
 
 // Append appends the encoded hello to b.
 func (h Hello) Append(b []byte) []byte {
 	b = append(b, byte(h.Refusal))
+	b = binary.LittleEndian.AppendUint64(b, h.Absent)
 	b = append(b, h.Nonce[:]...)
 	for _, d := range h.Digests {
 		b = append(b, d[:]...)
@@ -204,39 +231,66 @@ func ParseHello(b []byte) (Hello, error) {
 	if h.Refusal >= refusals {
 		return h, fmt.Errorf("%w: unknown refusal %d", ErrMalformed, b[0])
 	}
-	h.Nonce = ID(b[1:33])
+	h.Absent = binary.LittleEndian.Uint64(b[1:])
+	b = b[9:]
+	h.Nonce = ID(b[:32])
 	for t := range h.Digests {
-		h.Digests[t] = ID(b[33+32*t:])
+		h.Digests[t] = ID(b[32+32*t:])
 	}
 	return h, nil
 }
 
-// Agree returns the id of the session that the hellos of all parties, by index,
-// define: a hash of all nonces and topics. It is an [*Error] that names a party
-// and a topic if they do not define one; all parties come to the same verdict.
-func Agree(step string, hellos []Hello) (ID, error) {
+// An Agreement is what the hellos of all parties define.
+type Agreement struct {
+	// Session is a hash of all nonces and topics, and of which requests are
+	// part of the session.
+	Session ID
+	// Absent says which requests are not, and why: the error names a party
+	// that lacks the request.
+	Absent map[int]*Error
+}
+
+// Agree returns what the hellos of all parties, by index, define. It is an
+// [*Error] that names a party and a topic if they do not define a session; all
+// parties come to the same verdict.
+func Agree(step string, hellos []Hello) (Agreement, error) {
 	for i, h := range hellos {
 		if h.Refusal != Willing {
-			r := refusal[h.Refusal]
-			return ID{}, &Error{r.code, i, step, r.message, r.hint}
+			return Agreement{}, h.Refusal.of(i, step)
 		}
 	}
 	for t := range Topics {
 		for i, h := range hellos {
 			if h.Digests[t] != hellos[0].Digests[t] {
-				return ID{}, &Error{topics[t].code, i, step, fmt.Sprintf("its %s is %s, that of party 0 is %s",
+				return Agreement{}, &Error{topics[t].code, i, step, fmt.Sprintf("its %s is %s, that of party 0 is %s",
 					topics[t].name, h.Digests[t].Short(), hellos[0].Digests[t].Short()), topics[t].hint}
 			}
 		}
 	}
-	d := NewDigest("session", uint64(len(hellos)))
+	a := Agreement{Absent: map[int]*Error{}}
+	var absent uint64
+	for i, h := range hellos {
+		for r := range MaxRequests {
+			if h.Absent&^absent>>r&1 == 1 {
+				a.Absent[r] = RefuseRequest.of(i, step)
+			}
+		}
+		absent |= h.Absent
+	}
+	d := NewDigest("session", uint64(len(hellos)), absent)
 	for _, h := range hellos {
 		d.Add(h.Nonce[:])
 	}
 	for t := range Topics {
 		d.Add(hellos[0].Digests[t][:])
 	}
-	return d.Sum(), nil
+	a.Session = d.Sum()
+	return a, nil
+}
+
+// of returns the error of a refusal by a party.
+func (r Refusal) of(party int, step string) *Error {
+	return &Error{refusal[r].code, party, step, refusal[r].message, refusal[r].hint}
 }
 
 // A Digest hashes a list of byte strings injectively: SHA-256 over a label and

@@ -20,7 +20,7 @@ var samples = []Message{
 	PredictRequest{"m", id(1), id(2), 3}, Accept{id(1), id(2), id(3)},
 	Shares{id(1), true}, Result{id(1), 2},
 	Error{CodePool, Nobody, "step", "message", "hint"},
-	Session{id(1), "m", id(2), id(3), "client", []Run{{id(4), []uint32{1, 2}}}},
+	Session{id(1), "m", id(2), []Request{{id(3), "client", 1}, {id(5), "other", 1}}, []Run{{id(4), []uint32{1, 2}}}},
 	Deal{id(1), "m", id(2), "client", 3}, Prep{id(1), "m", id(2), 3}, Join{id(1), "main"},
 }
 
@@ -145,20 +145,27 @@ func TestMalformedHeadersAreRefused(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	for name, m := range map[string]Message{
-		"name with a path":       Lookup{Model: "../m"},
-		"name of dots":           Lookup{Model: ".."},
-		"empty name":             Lookup{},
-		"no rows":                PredictRequest{"m", id(1), id(2), 0},
-		"too many rows":          PredictRequest{"m", id(1), id(2), MaxBatch + 1},
-		"no request id":          PredictRequest{"m", id(1), ID{}, 1},
-		"no material":            Session{id(1), "m", id(2), id(3), "c", nil},
-		"material twice":         Session{id(1), "m", id(2), id(3), "c", []Run{{id(4), []uint32{1, 1}}}},
-		"material twice in runs": Session{id(1), "m", id(2), id(3), "c", []Run{{id(4), []uint32{1}}, {id(4), []uint32{1}}}},
-		"no mesh":                Join{ID{}, "main"},
-		"lane of spaces":         Join{id(1), "  "},
-		"no batch":               Prep{id(1), "m", id(2), 0},
-		"party 300":              Error{Code: CodePool, Party: 300},
-		"no code":                Error{},
+		"name with a path":        Lookup{Model: "../m"},
+		"name of dots":            Lookup{Model: ".."},
+		"empty name":              Lookup{},
+		"no rows":                 PredictRequest{"m", id(1), id(2), 0},
+		"too many rows":           PredictRequest{"m", id(1), id(2), MaxBatch + 1},
+		"no request id":           PredictRequest{"m", id(1), ID{}, 1},
+		"no material":             Session{id(1), "m", id(2), []Request{{id(3), "c", 1}}, nil},
+		"material twice":          Session{id(1), "m", id(2), []Request{{id(3), "c", 2}}, []Run{{id(4), []uint32{1, 1}}}},
+		"material twice in runs":  Session{id(1), "m", id(2), []Request{{id(3), "c", 2}}, []Run{{id(4), []uint32{1}}, {id(4), []uint32{1}}}},
+		"no request":              Session{id(1), "m", id(2), nil, []Run{{id(4), []uint32{1}}}},
+		"request twice":           Session{id(1), "m", id(2), []Request{{id(3), "c", 1}, {id(3), "d", 1}}, []Run{{id(4), []uint32{1, 2}}}},
+		"request without id":      Session{id(1), "m", id(2), []Request{{ID{}, "c", 1}}, []Run{{id(4), []uint32{1}}}},
+		"request without rows":    Session{id(1), "m", id(2), []Request{{id(3), "c", 1}, {id(5), "c", 0}}, []Run{{id(4), []uint32{1}}}},
+		"more rows than material": Session{id(1), "m", id(2), []Request{{id(3), "c", 2}}, []Run{{id(4), []uint32{1}}}},
+		"long client":             Session{id(1), "m", id(2), []Request{{id(3), strings.Repeat("c", 129), 1}}, []Run{{id(4), []uint32{1}}}},
+		"too many requests":       Session{id(1), "m", id(2), manyRequests(), []Run{{id(4), make([]uint32, MaxRequests+1)}}},
+		"no mesh":                 Join{ID{}, "main"},
+		"lane of spaces":          Join{id(1), "  "},
+		"no batch":                Prep{id(1), "m", id(2), 0},
+		"party 300":               Error{Code: CodePool, Party: 300},
+		"no code":                 Error{},
 	} {
 		if m.Validate() == nil {
 			t.Errorf("%s: accepted", name)
@@ -212,6 +219,15 @@ func TestPackedMaterialIsTheSame(t *testing.T) {
 	}
 }
 
+// manyRequests returns one request more than a session may have.
+func manyRequests() []Request {
+	rs := make([]Request, MaxRequests+1)
+	for i := range rs {
+		rs[i] = Request{id(byte(i)), "c", 1}
+	}
+	return rs
+}
+
 // hellos returns the hellos of three parties that agree.
 func hellos() []Hello {
 	hs := make([]Hello, 3)
@@ -234,15 +250,20 @@ func TestSessionIDDependsOnEverything(t *testing.T) {
 		for i := range hs {
 			hs[i].Digests[topic][31] ^= 1
 		}
-		if other, err := Agree("hello", hs); err != nil || other == base {
+		if other, err := Agree("hello", hs); err != nil || other.Session == base.Session {
 			t.Errorf("topic %d does not count: %v", topic, err)
 		}
 	}
 	for i := range 3 {
 		hs := hellos()
 		hs[i].Nonce[0] ^= 1
-		if other, err := Agree("hello", hs); err != nil || other == base {
+		if other, err := Agree("hello", hs); err != nil || other.Session == base.Session {
 			t.Errorf("nonce %d does not count: %v", i, err)
+		}
+		hs = hellos()
+		hs[i].Absent = 1 << 63
+		if other, err := Agree("hello", hs); err != nil || other.Session == base.Session {
+			t.Errorf("what party %d lacks does not count: %v", i, err)
 		}
 	}
 }
@@ -272,9 +293,23 @@ func TestRefusalNamesParty(t *testing.T) {
 	}
 }
 
+func TestAbsentRequestsAreThoseOfAnyParty(t *testing.T) {
+	hs := hellos()
+	hs[1].Absent, hs[2].Absent = 1<<2, 1<<2|1<<63
+	a, err := Agree("hello", hs)
+	if err != nil || len(a.Absent) != 2 {
+		t.Fatalf("got %v, %v", a.Absent, err)
+	}
+	for r, party := range map[int]int{2: 1, 63: 2} {
+		if e := a.Absent[r]; e == nil || e.Party != party || e.Code != CodeRequest {
+			t.Errorf("request %d: got %v, want that party %d lacks it", r, e, party)
+		}
+	}
+}
+
 func TestHelloSurvivesTheWire(t *testing.T) {
 	h := hellos()[1]
-	h.Refusal = RefuseBusy
+	h.Refusal, h.Absent = RefuseBusy, 1<<63|5
 	b := h.Append(nil)
 	if len(b) != HelloLen {
 		t.Fatalf("%d bytes, want %d", len(b), HelloLen)

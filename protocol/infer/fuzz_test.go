@@ -31,8 +31,12 @@ func FuzzParseMaterial(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(bytes.Repeat([]byte{1}, demand.Len(3, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := demand.Parse(3, 1, b); err == nil {
-			t.Error("accepted bytes without the right checksum")
+		x, err := demand.Parse(3, 1, b)
+		if err != nil {
+			return
+		}
+		if again, err := demand.Append(nil, x); err != nil || !bytes.Equal(again, b) {
+			t.Errorf("accepted what is not the encoding of anything: %v", err)
 		}
 	})
 }

@@ -181,6 +181,10 @@ func (b *builder) node(n *node, in []int) (int, error) {
 		return b.relu(n.name, in[0]), nil
 	case maxPoolNode:
 		return b.maxPool(n, in[0])
+	case clipNode:
+		return b.clip(n, in[0])
+	case leakyNode:
+		return b.leaky(n, in[0])
 	}
 	return 0, fmt.Errorf("unknown node")
 }

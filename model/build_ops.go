@@ -169,21 +169,12 @@ func (b *builder) gather(name string, x int, index []int32) int {
 	return b.add(z)
 }
 
-// sum lowers averages: a division by a power of two costs nothing, any other
-// one 15 fraction bits.
+// sum lowers sums times public coefficients, which cost fraction bits only where
+// they are not whole.
 func (b *builder) sum(n *node, x int) (int, error) {
 	x = b.wide(x)
-	top := largest(n.c)
-	f := 14 - exponent(top)
-	exact := true
-	for _, c := range n.c {
-		exact = exact && c == top
-	}
-	if exact = exact && top <= 1 && top == math.Ldexp(1, exponent(top)); exact {
-		f = -exponent(top)
-	}
 	for {
-		z := b.sumBounds(n, x, max(f, 0))
+		z := b.sumBounds(n, x, coefBits(n.c))
 		switch {
 		case b.fits(z):
 			return b.add(z), nil
@@ -195,19 +186,39 @@ func (b *builder) sum(n *node, x int) (int, error) {
 	}
 }
 
+// coefBits returns the fewest fraction bits with which all public coefficients
+// are exact, or those that leave the largest one 15 significant bits.
+func coefBits(c []float64) int {
+	limit := 14 - exponent(max(largest(c), -least(c)))
+	for f := range max(limit, 0) {
+		exact := true
+		for _, v := range c {
+			v = math.Ldexp(v, f)
+			exact = exact && v == math.RoundToEven(v)
+		}
+		if exact {
+			return f
+		}
+	}
+	return max(limit, 0)
+}
+
 func (b *builder) sumBounds(n *node, x, f int) *fixed {
 	v := b.values[x]
 	z := &fixed{op: Op{Kind: Sum, Name: n.name, In: []int{x}, Index: n.index, Window: n.window}, len: n.len, frac: v.frac + f}
 	z.bounds(v, func(x []float64) []float64 {
 		y := make([]float64, n.len)
 		for i := range y {
-			y[i] = math.RoundToEven(math.Ldexp(n.c[i], f)) * sum(x, n.index[i*n.window:][:n.window])
+			y[i] = math.Abs(math.RoundToEven(math.Ldexp(n.c[i], f))) * sum(x, n.index[i*n.window:][:n.window])
 		}
 		return y
 	})
 	for i, c := range n.c {
 		k := math.RoundToEven(math.Ldexp(c, f))
 		z.op.Coef = append(z.op.Coef, int64(k))
+		if k < 0 {
+			z.lo[i], z.hi[i] = -z.hi[i], -z.lo[i]
+		}
 		off := math.Abs(k - math.Ldexp(c, f))
 		for _, j := range n.index[i*n.window:][:n.window] {
 			if j >= 0 {

@@ -100,7 +100,8 @@ const maxSmall = 16
 func (p *plan) smallness() int {
 	top := 0.0
 	for i, n := range p.g.nodes {
-		if n.kind == reluNode || n.kind == maxPoolNode {
+		switch n.kind {
+		case reluNode, maxPoolNode, clipNode, leakyNode:
 			top = max(top, largest(p.seen[i]))
 		}
 	}

@@ -179,6 +179,9 @@ func weightsTimes(n *node, f func(in int) float64) {
 // to the weights of the next layer, where it costs no fraction bits.
 func averageInto(p, n *node) bool {
 	c := p.c[0]
+	if c <= 0 {
+		return false
+	}
 	exact := math.Exp2(math.Floor(math.Log2(c)))
 	if c == exact {
 		return false

@@ -34,6 +34,8 @@ const (
 	addNode    // x ± y
 	reluNode
 	maxPoolNode
+	clipNode  // min(max(x[i], c[i]), d[i]); no limit where c or d is nil
+	leakyNode // x[i] where it is positive, c[i]·x[i] where it is not
 )
 
 // A node computes the vector of its own number from those of the nodes in.
@@ -44,7 +46,8 @@ type node struct {
 	len    int
 	conv   ring.Conv // linear; the windows of maxpool, with In = Out = Groups
 	w, b   []float64 // linear: weights as in ring.Filter, bias per output channel
-	c      []float64
+	c, d   []float64
+	public bool // leaky: the slopes need not be secret
 	index  []int32
 	window int
 	negate bool
@@ -149,8 +152,29 @@ func (n *node) float(values [][]float64) []float64 {
 		}
 	case maxPoolNode:
 		n.maxPool(z, x)
+	case clipNode:
+		for i := range z {
+			z[i] = n.clip(i, x[i])
+		}
+	case leakyNode:
+		for i := range z {
+			if z[i] = x[i]; x[i] < 0 {
+				z[i] *= n.c[i]
+			}
+		}
 	}
 	return z
+}
+
+// clip limits element i to its range.
+func (n *node) clip(i int, x float64) float64 {
+	if n.c != nil {
+		x = max(x, n.c[i])
+	}
+	if n.d != nil {
+		x = min(x, n.d[i])
+	}
+	return x
 }
 
 func gather(z, x []float64, index []int32) {

@@ -127,6 +127,11 @@ func (o *operator) withConstant(s, k int) (*tensor, []float64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return o.against(t, k)
+}
+
+// against returns t and constant operand k, broadcast to each other.
+func (o *operator) against(t *tensor, k int) (*tensor, []float64, error) {
 	c, f, err := o.numbers(k)
 	if err != nil {
 		return nil, nil, err
@@ -165,19 +170,30 @@ func (o *operator) elementwise(kind nodeKind, t *tensor, c []float64) (*tensor, 
 	if err := o.spend(2 * n); err != nil {
 		return nil, err
 	}
-	z := &tensor{shape: t.shape}
-	if !o.bijective(t) {
-		t = &tensor{shape: t.shape, val: o.materialise(t)}
-	}
-	if t.view != nil {
-		moved := make([]float64, n)
-		for i, j := range t.view {
-			moved[j] = c[i]
-		}
-		c, z.view = moved, t.view
-	}
-	z.val = o.g.add(node{kind: kind, name: o.name, in: []int{t.val}, len: n, c: c})
+	t = o.bijection(t)
+	z := &tensor{shape: t.shape, view: t.view}
+	z.val = o.g.add(node{kind: kind, name: o.name, in: []int{t.val}, len: n, c: t.ordered(c)})
 	return z, nil
+}
+
+// bijection returns t as a node in some order.
+func (o *operator) bijection(t *tensor) *tensor {
+	if o.bijective(t) {
+		return t
+	}
+	return &tensor{shape: t.shape, val: o.materialise(t)}
+}
+
+// ordered returns c, a number for every element of t, in the order of its node.
+func (t *tensor) ordered(c []float64) []float64 {
+	if t.view == nil || c == nil {
+		return c
+	}
+	moved := make([]float64, len(c))
+	for i, j := range t.view {
+		moved[j] = c[i]
+	}
+	return moved
 }
 
 // maxMagnitude bounds weights: beyond it fixed point cannot follow.
@@ -192,25 +208,31 @@ func (o *operator) addSecrets(minus bool) error {
 	if err != nil {
 		return err
 	}
-	if len(x.shape) != len(y.shape) {
-		return fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
-	}
-	shape, ix, iy, err := o.broadcast(x.shape, y.shape)
+	z, err := o.added(x, y, minus)
 	if err != nil {
 		return err
 	}
-	x, y = o.view(x, shape, ix), o.view(y, shape, iy)
-	n := size(shape)
-	if !o.bijective(x) {
-		x = &tensor{shape: shape, val: o.materialise(x)}
+	return o.set(z)
+}
+
+// added returns x + y or x − y, broadcast to each other.
+func (o *operator) added(x, y *tensor, minus bool) (*tensor, error) {
+	if len(x.shape) != len(y.shape) {
+		return nil, fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
 	}
+	shape, ix, iy, err := o.broadcast(x.shape, y.shape)
+	if err != nil {
+		return nil, err
+	}
+	x, y = o.bijection(o.view(x, shape, ix)), o.view(y, shape, iy)
+	n := size(shape)
 	order := make([]int32, n) // of the elements of y, as the node of x has them
 	for i := range order {
 		order[x.at(i)] = int32(i)
 	}
 	z := &tensor{shape: shape, view: x.view}
 	z.val = o.g.add(node{kind: addNode, name: o.name, in: []int{x.val, o.arrange(y, order)}, len: n, negate: minus})
-	return o.set(z)
+	return z, nil
 }
 
 func (o *operator) batchNorm() error {
@@ -248,44 +270,4 @@ func (o *operator) batchNorm() error {
 	}
 	o.unused(1)
 	return o.set(t)
-}
-
-func (o *operator) relu() error {
-	t, err := o.secret(0)
-	if err != nil {
-		return err
-	}
-	n := o.g.nodes[t.val].len
-	if n > size(t.shape) {
-		t = &tensor{shape: t.shape, val: o.materialise(t)}
-		n = size(t.shape)
-	}
-	o.budget -= n
-	z := o.g.add(node{kind: reluNode, name: o.name, in: []int{t.val}, len: n})
-	return o.set(&tensor{shape: t.shape, val: z, view: t.view})
-}
-
-func (o *operator) clip() error {
-	lo, hi := o.float("min", math.Inf(-1)), o.float("max", math.Inf(1))
-	for i, v := range []*float64{&lo, &hi} {
-		if o.input(i+1) == "" {
-			continue
-		}
-		_, f, err := o.numbers(i + 1)
-		if err != nil {
-			return err
-		}
-		if len(f) != 1 {
-			return errors.New("a limit is not one number")
-		}
-		*v = f[0]
-	}
-	const infinite = 1e30 // PyTorch writes the largest float32 for no limit
-	switch {
-	case lo == 0 && hi > infinite:
-		return o.relu()
-	case lo < -infinite && hi > infinite:
-		return o.identity()
-	}
-	return fmt.Errorf("limits %v and %v are not supported; only Clip(0, infinity) is, as Relu", lo, hi)
 }

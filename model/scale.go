@@ -34,7 +34,7 @@ func (p *plan) enlarge() {
 // homogeneous reports the kinds for which f(s·x) = s·f(x) for all s > 0.
 func homogeneous(k nodeKind) bool {
 	switch k {
-	case reluNode, maxPoolNode, gatherNode, sumNode:
+	case reluNode, maxPoolNode, gatherNode, sumNode, leakyNode:
 		return true
 	}
 	return false

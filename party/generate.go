@@ -70,14 +70,16 @@ func (pr *preparation) generate(id wire.ID) error {
 	for _, prof := range pr.profiles {
 		prof.start()
 	}
-	made, err := pr.preparer.Generate(id, pr.hint)
+	ids, stored, err := pr.make(id)
 	if err != nil {
-		return err
+		return errors.Join(err, pr.v.pool.discard(ids))
 	}
-	ids, err := pr.store(id, made)
 	pr.control.Timeout(0) // a peer that is slow is not lost: the links notice that
-	err = all(pr.control, stepBatch, err)
+	err = all(pr.control, stepBatch, stored)
 	pr.control.Timeout(pr.p.cfg.Timeouts.Prepare)
+	if err == nil && pr.p.self == 0 {
+		err = pr.v.pool.admit(ids...)
+	}
 	if err != nil {
 		return errors.Join(err, pr.v.pool.discard(ids))
 	}
@@ -120,17 +122,26 @@ func (pr *preparation) setup() (err error) {
 	return nil
 }
 
-// store puts a batch into the pool. Nobody hands any of it out before all
-// parties have said that they hold it.
-func (pr *preparation) store(id wire.ID, made []*prep.Inference) ([]wire.Material, error) {
-	var ids []wire.Material
-	var data [][]byte
-	for i, inference := range made {
-		b, err := pr.v.demand.Append(nil, inference)
-		if err != nil {
-			return ids, err
+// make makes a batch and stores each inference as it is complete. Party 0, which
+// proposes what a session uses, admits them only after all parties have said
+// that they hold them; the others hold them at once, so as to have what it
+// proposes then. A disk that fails does not end the protocol, so that the others
+// can be told why there is no batch.
+func (pr *preparation) make(id wire.ID) (ids []wire.Material, stored, err error) {
+	err = pr.preparer.GenerateTo(id, pr.hint, func(x *prep.Inference) error {
+		m := wire.Material{Batch: id, Index: uint32(len(ids))}
+		ids = append(ids, m)
+		if stored != nil {
+			return nil
 		}
-		ids, data = append(ids, wire.Material{Batch: id, Index: uint32(i)}), append(data, b)
-	}
-	return ids, pr.v.pool.add(ids, data)
+		var b []byte
+		if b, stored = pr.v.demand.Append(nil, x); stored != nil {
+			return nil
+		}
+		if stored = pr.v.pool.put(m, b); stored == nil && pr.p.self != 0 {
+			stored = pr.v.pool.admit(m)
+		}
+		return nil
+	})
+	return ids, stored, err
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-// Up to maxStaged inferences, or those of a merged session, are staged, and at
+// Up to maxStaged inferences, or those of two merged sessions, are staged, and at
 // most one in stagedPart of the pool.
 const (
 	maxStaged  = 8
@@ -193,7 +193,7 @@ func (p *Party) staged(model string) int {
 	m, _ := p.cfg.Model(model)
 	next := maxStaged
 	if m.MergeDelay > 0 {
-		next = max(next, m.MergeRows)
+		next = max(next, 2*m.MergeRows) // one session runs, the next one gathers
 	}
 	return min(next, (m.Pool+stagedPart-1)/stagedPart)
 }

@@ -77,20 +77,23 @@ func parseMaterial(name string) (wire.Material, error) {
 	return id, nil
 }
 
-// add stores new materials, all or none. They are durable when it returns. A
-// closed pool takes nothing.
-func (p *pool[T]) add(ids []wire.Material, data [][]byte) error {
+// put stores a new material, durably, but does not hand it out before it is
+// admitted. A closed pool takes nothing.
+func (p *pool[T]) put(id wire.Material, data []byte) error {
 	p.mu.Lock()
 	closed := p.closed
 	p.mu.Unlock()
 	if closed {
 		return nil
 	}
-	for i, id := range ids {
-		if err := p.files.Write(filepath.Join(p.dir, id.String()), data[i]); err != nil {
-			return errors.Join(fmt.Errorf("store material: %w", err), p.files.Remove(p.dir, fileNames(ids)...))
-		}
+	if err := p.files.Write(filepath.Join(p.dir, id.String()), data); err != nil {
+		return fmt.Errorf("store material: %w", err)
 	}
+	return nil
+}
+
+// admit makes stored materials available.
+func (p *pool[T]) admit(ids ...wire.Material) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -97,7 +97,7 @@ func newTestPool(t *testing.T, f files, dir string, depth int) *pool[string] {
 func TestPoolHandsOutOldestFirstAndOnce(t *testing.T) {
 	p := newTestPool(t, disk{}, filepath.Join(t.TempDir(), "pool"), 2)
 	ids, data := materials(6)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.stage(); err != nil {
@@ -127,7 +127,7 @@ func TestPoolSurvivesRestartWithoutRepeating(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pool")
 	p := newTestPool(t, disk{}, dir, 2)
 	ids, data := materials(6)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.stage(); err != nil { // 0 and 1 are in memory and lost with the process
@@ -148,7 +148,7 @@ func TestPoolDeletesDurablyBeforeHandingOut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pool")
 	p := newTestPool(t, d, dir, 0)
 	ids, data := materials(1)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	var removed bool
@@ -175,7 +175,7 @@ func TestPoolKeepsWhatItCannotDelete(t *testing.T) {
 	d := &fakeDisk{files: disk{}}
 	p := newTestPool(t, d, filepath.Join(t.TempDir(), "pool"), 0)
 	ids, data := materials(2)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	d.broken = func(op string) error {
@@ -201,7 +201,7 @@ func TestPoolBurnsBadFiles(t *testing.T) {
 		p := newTestPool(t, disk{}, filepath.Join(t.TempDir(), "pool"), depth)
 		ids, data := materials(2)
 		data[0] = []byte("bad")
-		if err := p.add(ids, data); err != nil {
+		if err := addAll(p, ids, data); err != nil {
 			t.Fatal(err)
 		}
 		if depth == 0 {
@@ -231,7 +231,7 @@ func TestPoolAddIsAllOrNothing(t *testing.T) {
 		}
 		return nil
 	}
-	if err := p.add(ids, data); !errors.Is(err, syscall.ENOSPC) {
+	if err := addAll(p, ids, data); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("got %v", err)
 	}
 	if p.level() != 0 {
@@ -246,7 +246,7 @@ func TestPoolKeepBurnsTheRest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pool")
 	p := newTestPool(t, disk{}, dir, 2)
 	ids, data := materials(6)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.stage(); err != nil {
@@ -284,7 +284,7 @@ func TestPoolIsPrivateAndRemovesTemporaryFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pool")
 	p := newTestPool(t, disk{}, dir, 0)
 	ids, data := materials(1)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{dir: os.ModeDir | dirMode, filepath.Join(dir, ids[0].String()): fileMode} {
@@ -305,7 +305,7 @@ func TestPoolIsPrivateAndRemovesTemporaryFiles(t *testing.T) {
 func TestPoolUnderContention(t *testing.T) {
 	p := newTestPool(t, disk{}, filepath.Join(t.TempDir(), "pool"), 3)
 	ids, data := materials(60)
-	if err := p.add(ids, data); err != nil {
+	if err := addAll(p, ids, data); err != nil {
 		t.Fatal(err)
 	}
 	var mu sync.Mutex
@@ -356,4 +356,14 @@ func FuzzMaterialName(f *testing.F) {
 			}
 		}
 	})
+}
+
+// addAll stores and admits materials, all or none.
+func addAll[T any](p *pool[T], ids []wire.Material, data [][]byte) error {
+	for i, id := range ids {
+		if err := p.put(id, data[i]); err != nil {
+			return errors.Join(err, p.discard(ids))
+		}
+	}
+	return p.admit(ids...)
 }

@@ -3,29 +3,26 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// pad lowers Pad with zeros, as PyTorch writes it before an AveragePool.
-// Negative pads cut elements off.
+// pad lowers Pad: with a constant, or with elements of the operand. Negative pads
+// cut elements off.
 func (o *operator) pad() error {
 	t, err := o.secret(0)
 	if err != nil {
 		return err
 	}
-	if mode := o.string("mode", "constant"); mode != "constant" {
-		return fmt.Errorf("mode %q is not supported; pad with zeros", mode)
-	}
-	if v := o.float("value", 0); v != 0 {
-		return fmt.Errorf("padding with %v is not supported; pad with zeros", v)
-	}
+	value := o.float("value", 0)
 	if o.input(2) != "" {
 		_, f, err := o.numbers(2)
 		if err != nil {
 			return err
 		}
-		if len(f) != 1 || f[0] != 0 {
-			return fmt.Errorf("padding with %v is not supported; pad with zeros", f)
+		if len(f) != 1 {
+			return errors.New("the value is not one number")
 		}
+		value = f[0]
 	}
 	lo, hi, err := o.pads(len(t.shape) + 1)
 	if err != nil {
@@ -34,31 +31,90 @@ func (o *operator) pad() error {
 	if lo[0] != 0 || hi[0] != 0 {
 		return errors.New("it would pad the batch; leave axis 0 out")
 	}
-	shape := make([]int, len(t.shape))
+	lists := make([][]int, len(t.shape))
 	for i, d := range t.shape {
-		if max(lo[i+1], hi[i+1]) > maxWindow || min(lo[i+1], hi[i+1]) < -maxWindow {
-			return fmt.Errorf("pads %d and %d are too large", lo[i+1], hi[i+1])
+		if lists[i], err = padded(d, lo[i+1], hi[i+1], o.string("mode", "constant")); err != nil {
+			return err
 		}
-		shape[i] = lo[i+1] + d + hi[i+1]
 	}
-	if err := checkShape(shape); err != nil {
+	if t, err = o.picked(t, lists); err != nil {
 		return err
 	}
-	if err := o.spend(2 * size(shape)); err != nil {
-		return err
+	if value != 0 && o.string("mode", "constant") == "constant" {
+		c := make([]float64, size(t.shape))
+		for i, j := range pick(t.shape, inside(lists)) {
+			if j < 0 {
+				c[i] = value
+			}
+		}
+		if t, err = o.elementwise(offsetNode, t, c); err != nil {
+			return err
+		}
 	}
-	return o.set(o.view(t, shape, padded(t.shape, shape, lo[1:])))
+	return o.set(t)
 }
 
-// padded lists the elements of a tensor of shape old with lo[i] zeros, or minus
-// as many elements fewer, before axis i of the new shape.
-func padded(old, shape, lo []int) []int32 {
+// padded lists the positions along an axis of n elements with lo and hi more at
+// its ends, or minus as many fewer; −1 is the constant.
+func padded(n, lo, hi int, mode string) ([]int, error) {
+	if max(lo, hi) > maxWindow || min(lo, hi) < -maxWindow {
+		return nil, fmt.Errorf("pads %d and %d are too large", lo, hi)
+	}
+	if mode != "constant" && min(lo, hi) < 0 {
+		return nil, fmt.Errorf("negative pads are not supported in mode %q; cut with Slice", mode)
+	}
+	list := make([]int, max(lo+n+hi, 0))
+	for i := range list {
+		p := i - lo
+		switch mode {
+		case "constant":
+			if p < 0 || p >= n {
+				p = -1
+			}
+		case "edge":
+			p = min(max(p, 0), n-1)
+		case "reflect":
+			if n > 1 {
+				p = (p%(2*n-2) + 2*n - 2) % (2*n - 2)
+				p = min(p, 2*n-2-p)
+			} else {
+				p = 0
+			}
+		case "wrap":
+			p = (p%n + n) % n
+		default:
+			return nil, fmt.Errorf("mode %q is not supported; use constant, edge, reflect or wrap", mode)
+		}
+		list[i] = p
+	}
+	return list, nil
+}
+
+// picked returns the elements of t at the positions along every axis that lists
+// name; −1 is a zero.
+func (o *operator) picked(t *tensor, lists [][]int) (*tensor, error) {
+	shape := make([]int, len(lists))
+	for i, l := range lists {
+		shape[i] = len(l)
+	}
+	if err := checkShape(shape); err != nil {
+		return nil, err
+	}
+	if err := o.spend(2 * size(shape)); err != nil {
+		return nil, err
+	}
+	return o.view(t, shape, pick(t.shape, lists)), nil
+}
+
+// pick lists the elements of a tensor of shape at the positions along every axis
+// that lists name, or −1 if one of them is.
+func pick(shape []int, lists [][]int) []int32 {
 	index := []int32{0}
-	for i, stride := range strides(old) {
-		next := make([]int32, 0, len(index)*shape[i])
+	for a, stride := range strides(shape) {
+		next := make([]int32, 0, len(index)*len(lists[a]))
 		for _, base := range index {
-			for p := range shape[i] {
-				if p -= lo[i]; base < 0 || p < 0 || p >= old[i] {
+			for _, p := range lists[a] {
+				if base < 0 || p < 0 {
 					next = append(next, -1)
 				} else {
 					next = append(next, base+int32(p*stride))
@@ -68,6 +124,18 @@ func padded(old, shape, lo []int) []int32 {
 		index = next
 	}
 	return index
+}
+
+// inside replaces every position of lists by 0, but keeps −1.
+func inside(lists [][]int) [][]int {
+	z := make([][]int, len(lists))
+	for i, l := range lists {
+		z[i] = slices.Clone(l)
+		for k := range z[i] {
+			z[i][k] = min(z[i][k], 0)
+		}
+	}
+	return z
 }
 
 // pads reads the pads of every axis of a tensor of rank axes.

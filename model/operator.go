@@ -41,6 +41,8 @@ var operators = map[string]func(*operator) error{
 	"GlobalAveragePool":  (*operator).globalPool,
 	"ReduceMean":         (*operator).reduce,
 	"ReduceSum":          (*operator).reduce,
+	"ReduceMax":          (*operator).reduce,
+	"ReduceMin":          (*operator).reduce,
 	"Pad":                (*operator).pad,
 	"Flatten":            (*operator).flatten,
 	"Reshape":            (*operator).reshape,
@@ -55,6 +57,11 @@ var operators = map[string]func(*operator) error{
 	"Shape":              (*operator).shapeOf,
 	"Gather":             (*operator).gather,
 	"Slice":              (*operator).slice,
+	"Split":              (*operator).split,
+	"Expand":             (*operator).expand,
+	"Tile":               (*operator).tile,
+	"DepthToSpace":       (*operator).depthToSpace,
+	"SpaceToDepth":       (*operator).depthToSpace,
 	"Concat":             (*operator).concat,
 	"Softmax":            (*operator).softmax,
 	"LogSoftmax":         (*operator).softmax,
@@ -68,7 +75,7 @@ var operators = map[string]func(*operator) error{
 // here, where that is not opset 1.
 var since = map[string]int{
 	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
-	"PRelu": 7, "Max": 8, "Min": 8, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
+	"PRelu": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 8, "Min": 8, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
 }
 
 // hints say what to do instead of operators that people meet often.

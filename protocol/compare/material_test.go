@@ -300,7 +300,7 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 		{name: "long e", step: "relu 1: e", peer: func(m *transport.Mesh) {
 			say(m, "relu 1: open c", open, open)
 			say(m, "relu 1: carries", carries, carries)
-			say(m, "relu 1: e", bits, bits+1)
+			say(m, "relu 1: e", bits+1, bits+1)
 		}, backend: Carry},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -31,8 +31,9 @@ const attempts = 3
 // the other, are checked against the declared range of the model before
 // anything is sent.
 //
-// Every attempt is a session of its own with fresh shares and fresh material;
-// Predict makes another one only if the parties could not agree on the session.
+// Every attempt is a new session with fresh shares and fresh material, which the
+// parties may have requests of others share. Predict makes another attempt only
+// if the parties could not agree on the session.
 func (c *Client) Predict(ctx context.Context, name string, rows []float32, batch int) (*Prediction, error) {
 	for try := 1; ; try++ {
 		p, err := c.predict(ctx, name, rows, batch)

@@ -7,9 +7,9 @@ type state string
 const (
 	proposed  state = "proposed"  // the material is named, nothing is spent
 	preparing state = "preparing" // the material is spent, the parties compare what they are about to do
-	ready     state = "ready"     // all agree; the client is told and sends its shares
+	ready     state = "ready"     // all agree; the clients are told and send their shares
 	running   state = "running"   // the protocol runs
-	done      state = "done"      // the client has the output shares
+	done      state = "done"      // the output shares are on their way to the clients
 	aborted   state = "aborted"   // it failed; the material stays spent
 )
 

@@ -118,8 +118,10 @@ func TestRoguePeerIsNamedAndNeverPanics(t *testing.T) {
 				say(m, stepCover, garbage[:answerLen], answerLen))
 		}},
 		{"another step", stepChoose, transport.ErrDesync, func(m *transport.Mesh) error {
-			// It hears nothing then, or it would be the first to complain.
-			return errors.Join(say(m, stepOffer, elements(), offer), m.Exchange(stepCover, [][]byte{elements(), nil}, make([][]byte, 2)))
+			// It hears what party 0 says, or it would be the first to complain.
+			return errors.Join(say(m, stepOffer, elements(), offer),
+				m.Exchange(stepCover, [][]byte{elements(), nil}, make([][]byte, 2)),
+				m.Exchange(stepChoose, make([][]byte, 2), [][]byte{make([]byte, offer), nil}))
 		}},
 		{"short bits", "test: bits", transport.ErrDesync, func(m *transport.Mesh) error {
 			b, err := Setup(m, stream(1, 1))

@@ -18,9 +18,17 @@ import (
 // refused lists the cases of the ONNX project that mix rows or train, by what
 // the error says about them.
 var refused = map[string]string{
-	"no axis counts the rows": `dropout_default_old div_example mul_example sigmoid_example clip_default_inbounds neg_example sub_example`,
-	"row to row":              `add div mul sub gemm_default_matrix_bias`,
-	"mix rows":                `argmax_default_axis_random argmax_default_axis_example argmax_default_axis_example_select_last_index argmax_default_axis_random_select_last_index flatten_axis0 flatten_axis2 flatten_axis3 flatten_negative_axis1 flatten_negative_axis2 flatten_negative_axis4 gemm_all_attributes gemm_transposeA reduce_mean_default_axes_keepdims_example reduce_mean_default_axes_keepdims_random reduce_sum_default_axes_keepdims_example reduce_sum_default_axes_keepdims_random softmax_axis_0 logsoftmax_axis_0`,
+	"no axis counts the rows": `dropout_default_old div_example mul_example sigmoid_example clip_default_inbounds neg_example sub_example leakyrelu_example hardsigmoid_example
+		split_equal_parts_1d split_equal_parts_default_axis split_variable_parts_1d split_variable_parts_default_axis split_zero_size_splits gather_negative_indices concat_1d_axis_0 concat_1d_axis_negative_1
+		min_float64 max_float64 min_float32 max_float32 max_one_input min_one_input max_two_inputs min_two_inputs min_example max_example`,
+	"row to row": `add div mul sub gemm_default_matrix_bias prelu_example concat_2d_axis_0 concat_2d_axis_1 concat_2d_axis_negative_1 concat_2d_axis_negative_2
+		concat_3d_axis_0 concat_3d_axis_1 concat_3d_axis_2 concat_3d_axis_negative_1 concat_3d_axis_negative_2 concat_3d_axis_negative_3`,
+	"mix rows": `argmax_default_axis_random argmax_default_axis_example argmax_default_axis_example_select_last_index argmax_default_axis_random_select_last_index flatten_axis0 flatten_axis2 flatten_axis3 flatten_negative_axis1 flatten_negative_axis2 flatten_negative_axis4 gemm_all_attributes gemm_transposeA reduce_mean_default_axes_keepdims_example reduce_mean_default_axes_keepdims_random reduce_sum_default_axes_keepdims_example reduce_sum_default_axes_keepdims_random softmax_axis_0 logsoftmax_axis_0
+		reduce_max_default_axes_keepdims_random reduce_max_default_axes_keepdim_example reduce_min_default_axes_keepdims_random reduce_min_default_axes_keepdims_example slice slice_neg_steps gather_0`,
+	"repeat rows":             `tile_precomputed expand_dim_changed`,
+	"nothing is left":         `slice_start_out_of_bounds`,
+	"tf_crop_and_resize":      `resize_tf_crop_and_resize`,
+	"one or two spatial axes": `convtranspose_3d`,
 	"the batch":               `transpose_all_permutations_2 transpose_all_permutations_3 transpose_all_permutations_4 transpose_all_permutations_5 transpose_default reshape_one_dim reshape_allowzero_reordered reshape_reordered_all_dims reshape_negative_extended_dims unsqueeze_axis_0 squeeze`,
 	"training mode":           `batchnorm_epsilon_training_mode batchnorm_example_training_mode`,
 	"use one of two axes":     `matmul_3d matmul_4d`,

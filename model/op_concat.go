@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// concatSecrets lowers Concat of tensors: every operand is moved to its place
-// among zeros, and their sum is the result.
+// concatSecrets lowers Concat of tensors and constants: every operand is moved to
+// its place among zeros, and their sum is the result.
 func (o *operator) concatSecrets() error {
 	parts, a, err := o.concatOperands()
 	if err != nil {
@@ -32,24 +32,66 @@ func (o *operator) concatSecrets() error {
 		places[p] = placed(size(shape[:a]), t.shape[a]*inner, start, shape[a]*inner)
 		start += t.shape[a] * inner
 	}
-	if slices.ContainsFunc(parts, func(t *tensor) bool { return t.post != nil }) {
+	if slices.ContainsFunc(parts, func(p part) bool { return p.tensor != nil && p.post != nil }) {
 		return o.concatClient(parts, places, shape)
 	}
-	z := o.arrange(parts[0], places[0])
-	for p, t := range parts[1:] {
-		z = o.g.add(node{kind: addNode, name: o.name, in: []int{z, o.arrange(t, places[p+1])}, len: size(shape)})
+	z := -1
+	var c []float64
+	for p, t := range parts {
+		if t.tensor == nil {
+			c = t.fill(c, places[p])
+			continue
+		}
+		x := o.arrange(t.tensor, places[p])
+		if z >= 0 {
+			x = o.g.add(node{kind: addNode, name: o.name, in: []int{z, x}, len: size(shape)})
+		}
+		z = x
 	}
-	return o.set(&tensor{shape: shape, val: z})
+	t := &tensor{shape: shape, val: z}
+	if c != nil {
+		if t, err = o.elementwise(offsetNode, t, c); err != nil {
+			return err
+		}
+	}
+	return o.set(t)
+}
+
+// A part is an operand of Concat: a tensor, or the numbers of a constant.
+type part struct {
+	*tensor
+	shape []int // of a row
+	f     []float64
+}
+
+// fill puts a constant to its places in c.
+func (p part) fill(c []float64, places []int32) []float64 {
+	if c == nil {
+		c = make([]float64, len(places))
+	}
+	for i, j := range places {
+		if j >= 0 {
+			c[i] = p.f[j]
+		}
+	}
+	return c
 }
 
 // concatOperands returns the operands and the axis, of those of a row.
-func (o *operator) concatOperands() (parts []*tensor, a int, err error) {
+func (o *operator) concatOperands() (parts []part, a int, err error) {
 	for i, name := range o.n.Input {
-		t := o.tensors[name]
-		if t == nil {
-			return nil, 0, fmt.Errorf("operand %d must depend on the input of the model, as the others do", i)
+		if t := o.tensors[name]; t != nil {
+			parts = append(parts, part{tensor: t, shape: t.shape})
+			continue
 		}
-		parts = append(parts, t)
+		c, f, err := o.numbers(i)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(c.shape) == 0 || c.shape[0] != 1 {
+			return nil, 0, fmt.Errorf("the constant of shape %v differs from row to row; make axis 0 of it 1", c.shape)
+		}
+		parts = append(parts, part{shape: c.shape[1:], f: f})
 	}
 	first := parts[0].shape
 	if a, err = axis(o.int("axis", 1), len(first)+1); err != nil {
@@ -81,16 +123,19 @@ func placed(outer, block, start, stride int) []int32 {
 
 // concatClient lowers Concat of what the client makes of one tensor: such as
 // the probabilities 1 − p and p of a binary classifier.
-func (o *operator) concatClient(parts []*tensor, places [][]int32, shape []int) error {
-	first := parts[0]
-	z := &tensor{shape: shape, val: first.val, view: first.view, base: first.base}
+func (o *operator) concatClient(parts []part, places [][]int32, shape []int) error {
+	first := parts[0].tensor
+	z := &tensor{shape: shape}
+	if first != nil {
+		z.val, z.view, z.base = first.val, first.view, first.base
+	}
 	index := make([]int32, size(shape))
 	var complement []int32
 	for p, t := range parts {
-		if t.post == nil || t.label || t.val != first.val || !slices.Equal(t.view, first.view) || !slices.Equal(t.base, first.base) {
+		if t.tensor == nil || t.post == nil || t.label || t.val != first.val || !slices.Equal(t.view, first.view) || !slices.Equal(t.base, first.base) {
 			return errors.New("only what follows from the same last value can be joined after the network")
 		}
-		steps, from, flipped, err := moves(t)
+		steps, from, flipped, err := moves(t.tensor)
 		if err != nil {
 			return err
 		}

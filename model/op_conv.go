@@ -129,16 +129,9 @@ func (o *operator) convolution() error {
 	if m.shape[1] != c.In/c.Groups {
 		return fmt.Errorf("weights of shape %v do not fit %d channels in %d groups", m.shape, c.In, c.Groups)
 	}
-	bias := make([]float64, c.Out)
-	if o.input(2) != "" {
-		_, b, err := o.numbers(2)
-		if err != nil {
-			return err
-		}
-		if len(b) != c.Out {
-			return fmt.Errorf("%d biases for %d channels", len(b), c.Out)
-		}
-		bias = b
+	bias, err := o.biases(c.Out)
+	if err != nil {
+		return err
 	}
 	// [Groups][Out/Groups][In/Groups][positions] to [Groups][positions][In/Groups][Out/Groups]
 	shape, index := permute([]int{c.Groups, c.Out / c.Groups, c.In / c.Groups, c.KH * c.KW}, []int{0, 3, 2, 1})

@@ -62,6 +62,9 @@ var operators = map[string]func(*operator) error{
 	"Tile":               (*operator).tile,
 	"DepthToSpace":       (*operator).depthToSpace,
 	"SpaceToDepth":       (*operator).depthToSpace,
+	"Resize":             (*operator).resize,
+	"Upsample":           (*operator).resize,
+	"ConvTranspose":      (*operator).deconvolution,
 	"Concat":             (*operator).concat,
 	"Softmax":            (*operator).softmax,
 	"LogSoftmax":         (*operator).softmax,
@@ -75,14 +78,14 @@ var operators = map[string]func(*operator) error{
 // here, where that is not opset 1.
 var since = map[string]int{
 	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
-	"PRelu": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 8, "Min": 8, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
+	"PRelu": 7, "Resize": 10, "Upsample": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 8, "Min": 8, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
 }
 
 // hints say what to do instead of operators that people meet often.
 var hints = map[string]string{
 	"Elu": "use LeakyRelu", "Selu": "use LeakyRelu", "Celu": "use LeakyRelu", "Gelu": "use Relu", "ThresholdedRelu": "it jumps; use Relu or Clip",
 	"HardSwish": "use Relu", "Softplus": "use Relu", "Softsign": "use Clip", "Tanh": "use Clip from -1 to 1", "Erf": "use Relu in place of GELU",
-	"ConvTranspose": "use Conv", "LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
+	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
 	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
 	"LinearClassifier": "export the model as Gemm", "LinearRegressor": "export the model as Gemm",
 	"LayerNormalization": "use BatchNormalization",

@@ -65,6 +65,9 @@ func TestShapeOperators(t *testing.T) {
 		{"split 11", 11, []int64{0, 4}, part(attrs{"axis": -1}, "", "y", "n"), []float32{1, -2}, 1},
 		{"split 13", 13, []int64{0, 4}, part(attrs{"axis": 1}, "sizes", "n", "y"), []float32{-2, 3, -4}, 1},
 		{"split 18", 18, []int64{0, 4}, part(attrs{"axis": 1, "num_outputs": 3}, "", "n", "m", "y"), nil, 0},
+		{"concat with a constant", 13, square, func(b *netBuilder) {
+			b.floats("c", []int64{1, 1, 2}, 7, 8).node("Concat", "y", []string{"c", "x", "c"}, attrs{"axis": 1})
+		}, []float32{7, 8, 1, -2, 3, -4, 7, 8}, 2},
 		{"pad with a number", 11, square, func(b *netBuilder) {
 			b.ints("p", []int64{6}, 0, 1, 0, 0, -1, 1).floats("v", nil, 7).node("Pad", "y", []string{"x", "p", "v"}, nil)
 		}, []float32{7, 7, 7, 1, -2, 7}, 2},

@@ -20,7 +20,9 @@ from onnx.backend.test.case import node  # noqa: E402
 
 MODULES = """add sub mul div neg gemm matmul conv batchnorm relu clip maxpool globalmaxpool
 averagepool globalaveragepool reducemean reducesum flatten reshape squeeze unsqueeze transpose
-identity dropout softmax logsoftmax sigmoid argmax""".split()
+identity dropout softmax logsoftmax sigmoid argmax leakyrelu prelu abs hardsigmoid max min
+reducemax reducemin slice split gather pad expand tile depthtospace spacetodepth resize upsample
+convtranspose concat""".split()
 LIMIT = 40000
 
 

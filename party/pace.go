@@ -7,12 +7,14 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// maxPause bounds how long one bulk message waits for online sessions, so that
-// a cluster that is never idle still prepares.
+// maxPause bounds how long one bulk message, or one block of the computation for
+// it, waits for online sessions, so that a cluster that is never idle still
+// prepares.
 const maxPause = 250 * time.Millisecond
 
-// A pacer holds bulk messages back while online sessions run: both share the
-// processors and the wire, and a session is what a client waits for.
+// A pacer holds bulk messages and the making of them back while online sessions
+// run: both share the processors and the wire, and a session is what a client
+// waits for.
 type pacer struct {
 	mu       sync.Mutex
 	sessions int

@@ -141,14 +141,12 @@ func (p *pool[T]) reserve(n int) ([]wire.Material, []T, error) {
 		if len(p.held)+len(p.staged) < n {
 			return nil, nil, nil
 		}
-		if !p.inFlight(p.sorted()[:n]) {
-			break
+		if ids := p.sorted()[:n]; !p.inFlight(ids) {
+			items, err := p.takeLocked(ids)
+			return ids, items, err
 		}
 		p.moving.Wait() // others may have taken some in the meantime
 	}
-	ids := p.sorted()[:n]
-	items, err := p.takeLocked(ids)
-	return ids, items, err
 }
 
 // take hands out materials. Whatever happens, none of them is handed out again.

@@ -21,6 +21,7 @@ type Mesh struct {
 	links   []Link // links[self] is nil
 	steps   []Stats
 	observe func(step string)
+	pace    func()
 
 	framesSent, framesReceived int64
 
@@ -56,6 +57,18 @@ func (m *Mesh) Context() context.Context { return m.ctx }
 
 // Observe has f called after every exchange, for profiles.
 func (m *Mesh) Observe(f func(step string)) { m.observe = f }
+
+// Pace has f called by [Mesh.Yield], so that it can hold back work that is not
+// urgent.
+func (m *Mesh) Pace(f func()) { m.pace = f }
+
+// Yield is for protocols to call between blocks of long computations. Unlike the
+// other methods, it is safe for concurrent use.
+func (m *Mesh) Yield() {
+	if m.pace != nil {
+		m.pace()
+	}
+}
 
 // Timeout limits how long each later exchange may take; 0, as at the start, is
 // no limit. A party that exceeds it fails the session with [ErrTimeout].

@@ -331,6 +331,7 @@ func sendRows(m *transport.Mesh, s Source, step string, jobs []*Job) error {
 		out[p] = prg.Bytes(blocks)[:sent[p].bytes()]
 		tail, rest := out[p][16*sent[p].blocks:], bits
 		for _, j := range jobs {
+			m.Yield()
 			if j.Eval == p {
 				size := j.sent(m.Self())
 				j.garble(s, blocks[:size.blocks], rest[:size.bits])

@@ -81,6 +81,7 @@ func (s *Session) And(m *transport.Mesh, step string, reqs []AndRequest) ([][]ui
 		sent[j] = 0
 	}
 	for r, req := range reqs {
+		m.Yield()
 		req.check(s.n)
 		jobs[r] = s.andJob(req, cuts[r])
 		for _, c := range crosses(s.n, req.Eval) {

@@ -82,6 +82,7 @@ func (s *Session) Authenticate(m *transport.Mesh, step string, reqs []Request) (
 func (s *Session) extend(m *transport.Mesh, step string, reqs []Request, shapes []AuthShape) (macs, keys [][]prg.Block, err error) {
 	macs, keys = make([][]prg.Block, s.n), make([][]prg.Block, s.n)
 	out, in := make([][]byte, s.n), make([][]byte, s.n)
+	s.work.yield = m.Yield
 	for j := range peers(s.self, s.n) {
 		got := between(shapes, s.self, j)
 		packed := s.arena.bytes(padded(got) / 8)

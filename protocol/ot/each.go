@@ -73,6 +73,7 @@ func (s *Session) AndEach(m *transport.Mesh, step string, reqs []EachRequest) ([
 	}
 	at := 0
 	for r, req := range reqs {
+		m.Yield()
 		z[r] = req.own()
 		shape := req.Shape()
 		s.counts.Ands += int64(shape.N * shape.Vectors)
@@ -86,6 +87,7 @@ func (s *Session) AndEach(m *transport.Mesh, step string, reqs []EachRequest) ([
 	}
 	at = 0
 	for r, req := range reqs {
+		m.Yield()
 		shape := req.Shape()
 		for j := range peers(s.self, s.n) {
 			s.eachReceive(z[r], in[j][at:][:shape.bytes()], req, j, cuts[r])

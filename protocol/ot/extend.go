@@ -33,10 +33,11 @@ type scratch struct {
 	rows  []prg.Block   // κ rows of chunk bits
 	stack [][]prg.Block // sums of 2^l leaves, one for every l ≤ k
 	tmp   []prg.Block
+	yield func() // between chunks
 }
 
 func newScratch(k int) *scratch {
-	w := &scratch{rows: make([]prg.Block, chunk), tmp: make([]prg.Block, chunk/128)}
+	w := &scratch{rows: make([]prg.Block, chunk), tmp: make([]prg.Block, chunk/128), yield: func() {}}
 	for range k + 1 {
 		w.stack = append(w.stack, make([]prg.Block, chunk/128))
 	}
@@ -106,6 +107,7 @@ type receiver struct{ forest }
 // sender. len(m) is a whole number of units.
 func (r *receiver) extend(s *scratch, m []prg.Block, x, msg []byte) {
 	for len(m) > 0 {
+		s.yield()
 		n := min(chunk, len(m))
 		w := n / 128
 		for t := range r.leaves {
@@ -127,6 +129,7 @@ type sender struct {
 // whole number of units.
 func (d *sender) extend(s *scratch, q []prg.Block, msg []byte) {
 	for len(q) > 0 {
+		s.yield()
 		n := min(chunk, len(q))
 		w := n / 128
 		c := s.tmp[:w]

@@ -58,6 +58,7 @@ func (s *Session) Mul(m *transport.Mesh, step string, reqs []MulRequest) ([][][]
 			in[p] = s.arena.bytes(mulBytes(jobs, t, p, s.self))
 		}
 		for _, j := range jobs {
+			m.Yield()
 			recv := j.shape.receiver(t)
 			if j.shape.sends(t, s.self) {
 				out[recv] = s.mulSend(out[recv], j, recv)

@@ -1,7 +1,6 @@
 package triple
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -57,7 +56,7 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	}
 	c.counted = total
 
-	z, err := c.multiplyOwn(m.Context(), a, batch)
+	z, err := c.multiplyOwn(m, a, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +66,13 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 			out[j], in[j] = make([]byte, length), make([]byte, length)
 		}
 	}
-	if err := c.makeReplies(m.Context(), jobs, seed, a, batch, out, z); err != nil {
+	if err := c.makeReplies(m, jobs, seed, a, batch, out, z); err != nil {
 		return nil, err
 	}
 	if err := m.Exchange(stepReply, out, in); err != nil {
 		return nil, err
 	}
-	if err := c.openReplies(m.Context(), jobs, batch, in, z); err != nil {
+	if err := c.openReplies(m, jobs, batch, in, z); err != nil {
 		return nil, err
 	}
 	for l := range z {
@@ -103,13 +102,13 @@ func (c *Context) check(a [][]uint64, batch int) error {
 }
 
 // multiplyOwn returns the products of this party's shares.
-func (c *Context) multiplyOwn(ctx context.Context, a [][]uint64, batch int) ([][]uint64, error) {
+func (c *Context) multiplyOwn(m *transport.Mesh, a [][]uint64, batch int) ([][]uint64, error) {
 	z := make([][]uint64, len(a))
 	parts := min(batch, runtime.GOMAXPROCS(0))
 	for l, x := range a {
 		in, out := c.layers[l].Conv.InLen(), c.layers[l].Conv.OutLen()
 		z[l] = make([]uint64, batch*out)
-		err := parallel(ctx, parts, func() func(int) error {
+		err := parallel(m, parts, func() func(int) error {
 			return func(i int) error {
 				from, to := i*batch/parts, (i+1)*batch/parts
 				c.masks[l].own.MulAdd(z[l][from*out:to*out], x[from*in:to*in], to-from)

@@ -5,13 +5,15 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tacit-mpc/tacit/transport"
 )
 
 // parallel calls f(0) … f(n−1), where every goroutine has an f of its own, from
 // worker, with its buffers. It stops at the first error, which it returns, and
-// when ctx is done.
-func parallel(ctx context.Context, n int, worker func() func(i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// when the session is over. Between calls it yields to more urgent work.
+func parallel(m *transport.Mesh, n int, worker func() func(i int) error) error {
+	ctx, cancel := context.WithCancelCause(m.Context())
 	defer cancel(nil)
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -19,6 +21,7 @@ func parallel(ctx context.Context, n int, worker func() func(i int) error) error
 		workers.Go(func() {
 			f := worker()
 			for ctx.Err() == nil {
+				m.Yield()
 				i := int(next.Add(1)) - 1
 				if i >= n {
 					return

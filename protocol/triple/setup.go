@@ -2,7 +2,6 @@ package triple
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -100,7 +99,7 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	msg, err := c.encrypt(m.Context(), common, seed, b)
+	msg, err := c.encrypt(m, common, seed, b)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +107,7 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	if err := c.receive(m.Context(), all); err != nil {
+	if err := c.receive(m, all); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -171,7 +170,7 @@ const (
 )
 
 // encrypt makes the keys and the message with our public keys and masks.
-func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint64) ([]byte, error) {
+func (c *Context) encrypt(m *transport.Mesh, common, seed [32]byte, b [][]uint64) ([]byte, error) {
 	var msg []byte
 	for _, k := range c.suites {
 		if k == nil {
@@ -191,7 +190,7 @@ func (c *Context) encrypt(ctx context.Context, common, seed [32]byte, b [][]uint
 		k := c.suites[c.suite(l)]
 		start, size := len(msg), k.polyBytes()
 		msg = append(msg, make([]byte, n*size)...)
-		err := parallel(ctx, n, func() func(int) error {
+		err := parallel(m, n, func() func(int) error {
 			w, p0 := make([]uint64, degree), k.r.NewPoly()
 			return func(i int) error {
 				c1 := k.r.NewPoly()
@@ -244,7 +243,7 @@ func (k *keys) encryptTo(p0, p1 *lattigo.Poly, s *sampler) {
 }
 
 // receive checks and keeps the keys and ciphertexts of the other parties.
-func (c *Context) receive(ctx context.Context, msgs [][]byte) error {
+func (c *Context) receive(m *transport.Mesh, msgs [][]byte) error {
 	for l := range c.masks {
 		c.masks[l].c0 = make([][]*lattigo.Poly, c.n)
 	}
@@ -266,7 +265,7 @@ func (c *Context) receive(ctx context.Context, msgs [][]byte) error {
 		for l := range c.masks {
 			n := c.shapes[l].weightBlocks()
 			k, c0 := c.suites[c.suite(l)], make([]*lattigo.Poly, n)
-			err := parallel(ctx, n, func() func(int) error {
+			err := parallel(m, n, func() func(int) error {
 				return func(i int) (err error) {
 					c0[i], err = k.parse(msg[i*k.polyBytes():])
 					if err != nil {

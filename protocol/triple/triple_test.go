@@ -198,7 +198,7 @@ func TestRepliesAreFresh(t *testing.T) {
 				return err
 			}
 			z := [][]uint64{make([]uint64, layer.Conv.OutLen())}
-			if err := c.makeReplies(m.Context(), jobs, seed, a, 1, replies[i], z); err != nil {
+			if err := c.makeReplies(m, jobs, seed, a, 1, replies[i], z); err != nil {
 				return err
 			}
 		}
@@ -306,13 +306,13 @@ func TestContextEnds(t *testing.T) {
 	boom := errors.New("boom")
 	cancel(boom)
 	calls := 0
-	err := parallel(ctx, 1000, func() func(int) error {
+	err := parallel(transport.Pipe(ctx, 2)[0], 1000, func() func(int) error {
 		return func(int) error { calls++; return nil }
 	})
 	if !errors.Is(err, boom) || calls > 0 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
-	err = parallel(t.Context(), 1000, func() func(int) error {
+	err = parallel(transport.Pipe(t.Context(), 2)[0], 1000, func() func(int) error {
 		return func(i int) error {
 			if i == 3 {
 				return boom

@@ -1,7 +1,6 @@
 package triple
 
 import (
-	"context"
 	"fmt"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
@@ -9,8 +8,8 @@ import (
 )
 
 // makeReplies fills out, and subtracts the masks from z.
-func (c *Context) makeReplies(ctx context.Context, jobs []job, seed [32]byte, a [][]uint64, batch int, out [][]byte, z [][]uint64) error {
-	return parallel(ctx, len(jobs), func() func(int) error {
+func (c *Context) makeReplies(m *transport.Mesh, jobs []job, seed [32]byte, a [][]uint64, batch int, out [][]byte, z [][]uint64) error {
+	return parallel(m, len(jobs), func() func(int) error {
 		var workers [len(suites)]*replier
 		return func(i int) error {
 			j := jobs[i]
@@ -108,8 +107,8 @@ func (w *replier) finish(j job, b int, s *sampler, batch int, out [][]byte, z []
 }
 
 // openReplies adds what the others sent to z.
-func (c *Context) openReplies(ctx context.Context, jobs []job, batch int, in [][]byte, z [][]uint64) error {
-	return parallel(ctx, len(jobs), func() func(int) error {
+func (c *Context) openReplies(m *transport.Mesh, jobs []job, batch int, in [][]byte, z [][]uint64) error {
+	return parallel(m, len(jobs), func() func(int) error {
 		var workers [len(suites)]*decryptor
 		var index, place []int32
 		share := make([]uint64, degree)

@@ -10,7 +10,7 @@ import (
 // A Post is a step that the client applies to its own view of the output. It
 // sees a row as Outer×Count×Inner elements and works along Count.
 type Post struct {
-	Op    string  `json:"op"` // softmax, log-softmax, sigmoid, argmax, gather or complement
+	Op    string  `json:"op"` // one of the constants below
 	Outer int     `json:"outer,omitempty"`
 	Count int     `json:"count,omitempty"`
 	Inner int     `json:"inner,omitempty"`
@@ -26,6 +26,9 @@ const (
 	PostArgMax     = "argmax"
 	PostGather     = "gather"
 	PostComplement = "complement"
+	PostNorm1      = "norm-1"   // divides by Σ|x|, unless that is 0
+	PostNorm2      = "norm-2"   // by √Σx²
+	PostNormMax    = "norm-max" // by the maximum
 )
 
 // maxPost is the largest number of steps after the output.
@@ -69,7 +72,7 @@ func (p Post) check(n int) (int, error) {
 			return n, nil
 		}
 		return len(p.Index), nil
-	case PostSoftmax, PostLogSoftmax, PostArgMax:
+	case PostSoftmax, PostLogSoftmax, PostArgMax, PostNorm1, PostNorm2, PostNormMax:
 		if err := checkShape([]int{p.Outer, p.Count, p.Inner}); err != nil {
 			return 0, err
 		}
@@ -118,7 +121,11 @@ func (p Post) apply(x []float64) []float64 {
 	for o := range p.Outer {
 		for i := range p.Inner {
 			at := o*p.Count*p.Inner + i
-			p.softmax(z[at:], x[at:])
+			if p.Op == PostSoftmax || p.Op == PostLogSoftmax {
+				p.softmax(z[at:], x[at:])
+			} else {
+				p.normalize(z[at:], x[at:])
+			}
 		}
 	}
 	return z
@@ -148,6 +155,31 @@ func (p Post) softmax(z, x []float64) {
 		} else {
 			z[c*p.Inner] = math.Exp(v) / sum
 		}
+	}
+}
+
+// normalize divides by the norm of x.
+func (p Post) normalize(z, x []float64) {
+	sum := 0.0
+	for c := range p.Count {
+		switch v := x[c*p.Inner]; p.Op {
+		case PostNorm1:
+			sum += math.Abs(v)
+		case PostNorm2:
+			sum += v * v
+		}
+	}
+	switch p.Op {
+	case PostNorm2:
+		sum = math.Sqrt(sum)
+	case PostNormMax:
+		sum = x[p.argmax(x)*p.Inner]
+	}
+	if sum == 0 {
+		sum = 1
+	}
+	for c := range p.Count {
+		z[c*p.Inner] = x[c*p.Inner] / sum
 	}
 }
 

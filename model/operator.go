@@ -72,6 +72,15 @@ var operators = map[string]func(*operator) error{
 	"ArgMax":             (*operator).argMax,
 	"ZipMap":             (*operator).zipMap,
 	"Scaler":             (*operator).scaler,
+	"Normalizer":         (*operator).normalizer,
+	"LinearClassifier":   (*operator).linearClassifier,
+	"LinearRegressor":    (*operator).linearRegressor,
+	"SVMRegressor":       (*operator).svmRegressor,
+}
+
+// classical are the operators of the domain ai.onnx.ml; the others are ONNX's own.
+var classical = map[string]bool{
+	"ZipMap": true, "Scaler": true, "Normalizer": true, "LinearClassifier": true, "LinearRegressor": true, "SVMRegressor": true,
 }
 
 // since is the first opset in which an operator means what is implemented
@@ -87,7 +96,7 @@ var hints = map[string]string{
 	"HardSwish": "use Relu", "Softplus": "use Relu", "Softsign": "use Clip", "Tanh": "use Clip from -1 to 1", "Erf": "use Relu in place of GELU",
 	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
 	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
-	"LinearClassifier": "export the model as Gemm", "LinearRegressor": "export the model as Gemm",
+	"SVMClassifier":      "use LinearSVC or LogisticRegression",
 	"LayerNormalization": "use BatchNormalization",
 }
 
@@ -108,7 +117,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	}
 	f := operators[n.GetOpType()]
 	d := n.GetDomain()
-	if f == nil || d != "" && d != "ai.onnx" && n.GetOpType() != "ZipMap" && n.GetOpType() != "Scaler" {
+	if known := d == "" || d == "ai.onnx" || d == "ai.onnx.ml" && classical[n.GetOpType()]; f == nil || !known {
 		hint := hints[n.GetOpType()]
 		if hint == "" {
 			hint = "rewrite it with Gemm, Conv, pooling, Relu and arithmetic with constants"

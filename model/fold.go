@@ -35,8 +35,11 @@ func (g *Graph) rewrite() bool {
 // taken out by becoming a detour that nobody uses.
 func (g *Graph) pair(p, n *node) bool {
 	switch {
-	case p.kind == reluNode && n.kind == maxPoolNode,
-		p.kind == reluNode && n.kind == gatherNode && n.len <= p.len,
+	case n.kind == maxPoolNode && monotone(p):
+		swap(p, n)
+		n.c, n.d = resized(n.c, n.len), resized(n.d, n.len)
+		return true
+	case p.kind == reluNode && n.kind == gatherNode && n.len <= p.len,
 		p.kind == offsetNode && n.kind == gatherNode,
 		p.kind == scaleNode && n.kind == gatherNode:
 		swap(p, n)
@@ -79,9 +82,28 @@ func (g *Graph) pair(p, n *node) bool {
 	return false
 }
 
+// monotone reports that p applies the same function to every element, and keeps
+// their order: the largest of the results is that of the largest element.
+func monotone(p *node) bool {
+	if p.kind != reluNode && p.kind != clipNode && p.kind != leakyNode || p.kind == leakyNode && least(p.c) < 0 {
+		return false
+	}
+	_, c := channels(p.c, min(len(p.c), 1))
+	_, d := channels(p.d, min(len(p.d), 1))
+	return c && d
+}
+
+// resized returns c, which is one number again and again, or nil, of length n.
+func resized(c []float64, n int) []float64 {
+	if c == nil {
+		return nil
+	}
+	return repeat(c[0], n)
+}
+
 // swap exchanges p, which works on elements alone, with n, which moves them.
 func swap(p, n *node) {
-	if p.c != nil {
+	if n.kind == gatherNode && p.c != nil {
 		c := make([]float64, n.len)
 		gather(c, p.c, n.index)
 		p.c = c

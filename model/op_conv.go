@@ -118,6 +118,9 @@ func (o *operator) convolution() error {
 		return fmt.Errorf("weights of shape %v do not fit rows of shape %v", m.shape, t.shape)
 	}
 	rank := len(t.shape) - 1
+	if rank == 3 {
+		return o.convolution3(t, m.shape, w)
+	}
 	c, err := o.windows(t.shape, m.shape[2:])
 	if err != nil {
 		return err

@@ -235,6 +235,60 @@ func (o *operator) added(x, y *tensor, minus bool) (*tensor, error) {
 	return z, nil
 }
 
+// total lowers Sum and Mean of tensors and constants.
+func (o *operator) total() error {
+	z, err := o.combined(func(x, y *tensor) (*tensor, error) { return o.added(x, y, false) }, func(t *tensor, c []float64) (*tensor, error) {
+		return o.elementwise(offsetNode, t, c)
+	})
+	if err != nil {
+		return err
+	}
+	if k := len(o.n.Input); o.n.GetOpType() == "Mean" && k > 1 {
+		n := size(z.shape)
+		if err := o.spend(2 * n); err != nil {
+			return err
+		}
+		z = o.bijection(z)
+		mean := o.g.add(node{kind: sumNode, name: o.name, in: []int{z.val}, len: n, window: 1, index: iota32(n), c: repeat(1/float64(k), n)})
+		z = &tensor{shape: z.shape, val: mean, view: z.view}
+	}
+	return o.set(z)
+}
+
+// combined applies two to all operands that are tensors, one after the other, and
+// then constant to the result and every operand that is not.
+func (o *operator) combined(two func(x, y *tensor) (*tensor, error), constant func(*tensor, []float64) (*tensor, error)) (*tensor, error) {
+	var z *tensor
+	for i, name := range o.n.Input { // tensors first: constants have no rows
+		if o.tensors[name] == nil {
+			continue
+		}
+		t, err := o.secret(i)
+		if err == nil && z != nil {
+			t, err = two(z, t)
+		}
+		if z = t; err != nil {
+			return nil, err
+		}
+	}
+	if z == nil {
+		return nil, errors.New("all operands are constants; fold constants before the export")
+	}
+	for i, name := range o.n.Input {
+		if o.tensors[name] != nil {
+			continue
+		}
+		t, c, err := o.against(z, i)
+		if err != nil {
+			return nil, err
+		}
+		if z, err = constant(t, c); err != nil {
+			return nil, err
+		}
+	}
+	return z, nil
+}
+
 func (o *operator) batchNorm() error {
 	t, err := o.secret(0)
 	if err != nil {

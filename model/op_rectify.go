@@ -169,46 +169,20 @@ func (o *operator) abs() error {
 // extremum lowers Max and Min of tensors and constants.
 func (o *operator) extremum() error {
 	least := o.n.GetOpType() == "Min"
-	var z *tensor
-	for i := range o.n.Input { // tensors first: constants have no rows
-		if o.tensors[o.input(i)] == nil {
-			continue
-		}
-		t, err := o.secret(i)
-		if err != nil {
-			return err
-		}
-		if z != nil {
-			t, err = o.extremumOf(z, t, least)
-		}
-		if z = t; err != nil {
-			return err
-		}
-	}
-	if z == nil {
-		return errors.New("all operands are constants; fold constants before the export")
-	}
-	for i, name := range o.n.Input {
-		if o.tensors[name] != nil {
-			continue
-		}
-		t, c, err := o.against(z, i)
-		if err != nil {
-			return err
-		}
+	z, err := o.combined(func(x, y *tensor) (*tensor, error) { return o.extremumOf(x, y, least) }, func(t *tensor, c []float64) (*tensor, error) {
 		for _, v := range c {
 			if !(math.Abs(v) <= maxMagnitude) {
-				return fmt.Errorf("the constant %v is too large; scale the model", v)
+				return nil, fmt.Errorf("the constant %v is too large; scale the model", v)
 			}
-		}
-		if err := o.spend(len(c)); err != nil {
-			return err
 		}
 		n := node{kind: clipNode, c: c}
 		if least {
 			n.c, n.d = nil, c
 		}
-		z = o.each(t, n)
+		return o.each(t, n), o.spend(len(c))
+	})
+	if err != nil {
+		return err
 	}
 	return o.set(z)
 }

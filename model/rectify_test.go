@@ -68,6 +68,11 @@ func TestRectifiers(t *testing.T) {
 			b.node("ReduceSum", "s", []string{"x"}, attrs{"axes": []int64{1}}).node("Min", "y", []string{"x", "s"}, nil)
 		}, []float32{1, -6, 3, -6}},
 		{"Min of itself", 8, one("Min", nil), row},
+		{"Sum", 13, func(b *netBuilder) { b.floats("c", []int64{2}, 1, 2).node("Sum", "y", []string{"c", "x", "x"}, nil) }, []float32{3, -2, 7, -6}},
+		{"Mean", 8, func(b *netBuilder) {
+			b.floats("c", []int64{1, 1}, 6).node("Transpose", "t", []string{"x"}, attrs{"perm": []int64{0, 2, 1}}).node("Mean", "y", []string{"t", "x", "c"}, nil)
+		}, []float32{8. / 3, 7. / 3, 7. / 3, -2. / 3}},
+		{"Mean of one", 8, one("Mean", nil), row},
 		{"transposed", 13, func(b *netBuilder) {
 			b.floats("a", []int64{2}, 0.5, -1).node("Transpose", "t", []string{"x"}, attrs{"perm": []int64{0, 2, 1}}).node("PRelu", "y", []string{"t", "a"}, nil)
 		}, []float32{1, 3, -1, 4}},
@@ -175,5 +180,49 @@ func TestRectifierErrors(t *testing.T) {
 	}
 	if _, n := bound(func(b *netBuilder) { b.node("Abs", "y", []string{"a"}, nil) }); n != 4 {
 		t.Errorf("%d comparisons for 4 absolute values", n)
+	}
+}
+
+// TestRectifiersBetweenLayers asserts that ReLU6 and leaky ReLUs between
+// convolutions need no lifts, and that a pool behind one is computed before it.
+func TestRectifiersBetweenLayers(t *testing.T) {
+	for name, add := range map[string]func(b *netBuilder, in, out string){
+		"Clip":      func(b *netBuilder, in, out string) { b.node("Clip", out, []string{in, "lo", "hi"}, nil) },
+		"LeakyRelu": func(b *netBuilder, in, out string) { b.node("LeakyRelu", out, []string{in}, attrs{"alpha": 0.1}) },
+		"PRelu":     func(b *netBuilder, in, out string) { b.node("PRelu", out, []string{in, "slope"}, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(31, 32))
+			b := newNet(13, 0, 4, 6, 6).floats("lo", nil, 0).floats("hi", nil, 6).floats("slope", []int64{4, 1, 1}, randoms(rng, 4, 0.2)...)
+			for _, layer := range [][2]string{{"x", "a"}, {"p", "b"}} {
+				w := "w" + layer[1]
+				b.floats(w, []int64{4, 4, 3, 3}, randoms(rng, 144, 0.2)...)
+				b.node("Conv", "c"+layer[1], []string{layer[0], w}, attrs{"pads": []int64{1, 1, 1, 1}})
+				add(b, "c"+layer[1], "r"+layer[1])
+				out := "y"
+				if layer[1] == "a" {
+					out = "p"
+				}
+				b.node("MaxPool", out, []string{"r" + layer[1]}, attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}})
+			}
+			g := b.load(t)
+			x := randoms(rng, 4*144, 1)
+			checkFixed(t, g, x)
+			m, err := Compile(g, Options{Calibration: [][]float32{x[:144], x[144:288], x[288:432], x[432:]}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrivate(t, m, x, rng)
+			for _, l := range m.Manifest.Program.Layers() {
+				if l.Kind == Lift && name != "PRelu" {
+					t.Errorf("a lift of %d elements", l.Len)
+				}
+			}
+			// 4 channels of 6×6 and of 3×3: pools, then two comparisons for each element.
+			want := 4*(6*3+3*3) + 2*4*9 + 4*(2*1+1) + 2*4
+			if got := m.Manifest.Program.Comparisons(); name != "PRelu" && got != want {
+				t.Errorf("%d comparisons, want %d", got, want)
+			}
+		})
 	}
 }

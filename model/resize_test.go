@@ -180,3 +180,50 @@ func TestDeconvolutionGeometry(t *testing.T) {
 		checkGeometry(t, b, image, want, rng)
 	})
 }
+
+// TestConvolutionOverThreeAxes compares Conv of volumes with its definition.
+func TestConvolutionOverThreeAxes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		side := [3]geometry{drawGeometry(t, "z", true), drawGeometry(t, "y", true), drawGeometry(t, "x", true)}
+		groups, in, out := rapid.IntRange(1, 2).Draw(t, "groups"), rapid.IntRange(1, 2).Draw(t, "in"), rapid.IntRange(1, 2).Draw(t, "out")
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 8))
+		z := side[0]
+		area := side[1].n * side[2].n
+		kernel := side[1].kernel * side[2].kernel
+		w := randoms(rng, groups*out*in*z.kernel*kernel, 1)
+		image := randoms(rng, groups*in*z.n*area, 1)
+		slice := side[1].out() * side[2].out()
+		want := make([]float32, groups*out*z.out()*slice)
+		windowsOf(groups*out, side[1], side[2], func(o, c, ky, kx, iy, ix int, inside, _ bool) {
+			for oz := range z.out() {
+				for kz := range z.kernel {
+					iz, _ := z.at(oz, kz)
+					for i := range in {
+						if inside && iz >= 0 && iz < z.n {
+							v := image[((c/out*in+i)*z.n+iz)*area+iy*side[2].n+ix]
+							want[(c*z.out()+oz)*slice+o%slice] += v * w[((c*in+i)*z.kernel+kz)*kernel+ky*side[2].kernel+kx]
+						}
+					}
+				}
+			}
+		})
+		a := attrs{"group": groups}
+		list := func(name string, f func(geometry) int) {
+			v := a[name]
+			if v == nil {
+				v = []int64{}
+			}
+			for _, g := range side {
+				v = append(v.([]int64), int64(f(g)))
+			}
+			a[name] = v
+		}
+		list("strides", func(g geometry) int { return g.stride })
+		list("dilations", func(g geometry) int { return g.dilation })
+		list("pads", func(g geometry) int { return g.lo })
+		list("pads", func(g geometry) int { return g.hi })
+		b := newNet(13, 0, int64(groups*in), int64(z.n), int64(side[1].n), int64(side[2].n))
+		b.floats("w", []int64{int64(groups * out), int64(in), int64(z.kernel), int64(side[1].kernel), int64(side[2].kernel)}, w...)
+		checkGeometry(t, b.node("Conv", "y", []string{"x", "w"}, a), image, want, rng)
+	})
+}

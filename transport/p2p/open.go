@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -31,8 +32,9 @@ func (n *Node) Open(ctx context.Context, id PeerID, addrs []string, class Class,
 		if err == nil || ctx.Err() != nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrNotAllowed) {
 			return s, openError(id, err)
 		}
-		// The connection may have died of old age.
-		if !c.IsClosed() {
+		// The connection may have died of old age, or with the peer: its streams
+		// are reset before it counts as closed.
+		if !c.IsClosed() && !errors.Is(err, network.ErrReset) && !errors.Is(err, io.EOF) {
 			return nil, openError(id, err)
 		}
 	}

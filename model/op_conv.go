@@ -246,24 +246,12 @@ func (o *operator) globalPool() error {
 	if len(t.shape) < 2 {
 		return errors.New("rows without spatial axes")
 	}
+	axes := []int{}
+	for a := 2; a <= len(t.shape); a++ {
+		axes = append(axes, a)
+	}
 	if o.n.GetOpType() == "GlobalAveragePool" {
-		axes := []int{}
-		for a := 2; a <= len(t.shape); a++ {
-			axes = append(axes, a)
-		}
 		return o.sumOver(t, axes, true, true)
 	}
-	n := size(t.shape[1:])
-	if n > maxWindow*maxWindow || len(t.shape) > 3 {
-		return errors.New("the image is too large or has more than two axes")
-	}
-	h, w := 1, t.shape[len(t.shape)-1]
-	if len(t.shape) == 3 {
-		h = t.shape[1]
-	}
-	c := ring.Conv{H: h, W: w, In: t.shape[0], KH: h, KW: w, Out: t.shape[0], StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: t.shape[0]}
-	if err := c.Validate(); err != nil {
-		return err
-	}
-	return o.set(o.maxPoolOf(t, c))
+	return o.largestOver(t, axes, true, false)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // The operators here are piecewise linear functions of every element.
@@ -17,10 +18,11 @@ func (o *operator) relu() error {
 }
 
 // same adds n, which treats all elements alike, for every element of t. Views of
-// fewer elements are made first; of more, afterwards. Its c and d have one number.
+// fewer elements, and those with zeros that n does not keep, are made first; of
+// more, afterwards. Its c and d have one number.
 func (o *operator) same(t *tensor, n node) *tensor {
 	n.name, n.len = o.name, o.g.nodes[t.val].len
-	if n.len > size(t.shape) {
+	if n.len > size(t.shape) || n.kind == clipNode && slices.Contains(t.view, -1) {
 		t = &tensor{shape: t.shape, val: o.materialise(t)}
 		n.len = size(t.shape)
 	}

@@ -49,6 +49,13 @@ func TestRectifiers(t *testing.T) {
 		{"Clip with exchanged limits", 13, func(b *netBuilder) {
 			b.floats("lo", nil, 2).floats("hi", nil, 1).node("Clip", "y", []string{"x", "lo", "hi"}, nil)
 		}, []float32{1, 1, 1, 1}},
+		{"Clip of padding", 13, func(b *netBuilder) {
+			b.ints("p", []int64{6}, 0, 0, 0, 0, 0, 1).floats("lo", nil, 1).floats("hi", nil, 2)
+			b.node("Pad", "p0", []string{"x", "p"}, nil).node("Clip", "y", []string{"p0", "lo", "hi"}, nil)
+		}, []float32{1, 1, 1, 2, 1, 1}},
+		{"LeakyRelu of padding", 13, func(b *netBuilder) {
+			b.ints("p", []int64{6}, 0, 0, 0, 0, 0, 1).node("Pad", "p0", []string{"x", "p"}, nil).node("LeakyRelu", "y", []string{"p0"}, attrs{"alpha": 0.5})
+		}, []float32{1, -1, 0, 3, -2, 0}},
 		{"LeakyRelu", 16, one("LeakyRelu", nil), []float32{1, -0.02, 3, -0.04}},
 		{"LeakyRelu 0.5", 6, one("LeakyRelu", attrs{"alpha": 0.5}), []float32{1, -1, 3, -2}},
 		{"LeakyRelu down", 6, one("LeakyRelu", attrs{"alpha": -3.0}), []float32{1, 6, 3, 12}},

@@ -48,6 +48,12 @@ func TestResize(t *testing.T) {
 		{"some axes", 18, []int64{0, 1, 4}, func(b *netBuilder) {
 			sizes(b, attrs{"axes": []int64{2}, "nearest_mode": "ceil", "coordinate_transformation_mode": "half_pixel_symmetric"}, 2)
 		}, []float32{-2, -4}},
+		{"as PyTorch writes it", 13, []int64{0, 1, 2, 2}, func(b *netBuilder) {
+			b.ints("from", []int64{1}, 0).ints("to", []int64{1}, 2).ints("size", []int64{2}, 3, 3)
+			b.node("Shape", "all", []string{"x"}, nil).node("Slice", "rows", []string{"all", "from", "to", "from"}, nil)
+			b.node("Concat", "sizes", []string{"rows", "size"}, attrs{"axis": 0})
+			b.node("Resize", "y", []string{"x", "", "", "sizes"}, attrs{"mode": "linear", "coordinate_transformation_mode": "align_corners"})
+		}, []float32{1, -0.5, -2, 2, -0.5, -3, 3, -0.5, -4}},
 		{"cubic, at whole positions", 13, []int64{0, 1, 4}, func(b *netBuilder) {
 			sizes(b, attrs{"mode": "cubic", "coordinate_transformation_mode": "asymmetric"}, 1, 1, 8)
 		}, nil},

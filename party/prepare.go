@@ -19,8 +19,10 @@ const (
 	// heartbeat is how often party 0 makes sure that the others are there
 	// while there is nothing to prepare.
 	heartbeat = 2 * time.Second
-	// retryMin and retryMax bound the time between attempts to prepare.
-	retryMin, retryMax = 200 * time.Millisecond, 3 * time.Second
+	// retryMin and retryMax bound the time between attempts to prepare, up to
+	// half of that added at random: well below [unreachableTime], so that a
+	// request finds a party that is back.
+	retryMin, retryMax = 200 * time.Millisecond, time.Second
 )
 
 // Steps of a preparation session, on its main lane.

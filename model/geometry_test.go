@@ -135,6 +135,51 @@ func TestMaxPoolGeometry(t *testing.T) {
 	})
 }
 
+func TestMaxPoolOverThreeAxes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		z, y, x := drawGeometry(t, "z", true), drawGeometry(t, "y", true), drawGeometry(t, "x", true)
+		z.ceil = rapid.Bool().Draw(t, "ceil")
+		y.ceil, x.ceil = z.ceil, z.ceil
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 11))
+		area, slice := y.n*x.n, y.out()*x.out()
+		image := randoms(rng, 2*z.n*area, 1)
+		want := make([]float32, 2*z.out()*slice)
+		for i := range want {
+			want[i] = float32(math.Inf(-1))
+		}
+		windowsOf(2, y, x, func(o, c, _, _, iy, ix int, inside, _ bool) {
+			for oz := range z.out() {
+				for kz := range z.kernel {
+					if iz, _ := z.at(oz, kz); inside && iz >= 0 && iz < z.n {
+						to := &want[(c*z.out()+oz)*slice+o%slice]
+						*to = max(*to, image[(c*z.n+iz)*area+iy*x.n+ix])
+					}
+				}
+			}
+		})
+		for _, v := range want {
+			if math.IsInf(float64(v), -1) {
+				t.Skip("a window without elements")
+			}
+		}
+		a := attrs{"kernel_shape": []int64{int64(z.kernel), int64(y.kernel), int64(x.kernel)}}
+		for name, v := range map[string][]int{
+			"strides": {z.stride, y.stride, x.stride}, "dilations": {z.dilation, y.dilation, x.dilation}, "pads": {z.lo, y.lo, x.lo, z.hi, y.hi, x.hi},
+		} {
+			list := []int64{}
+			for _, n := range v {
+				list = append(list, int64(n))
+			}
+			a[name] = list
+		}
+		if z.ceil {
+			a["ceil_mode"] = 1
+		}
+		b := newNet(13, 0, 2, int64(z.n), int64(y.n), int64(x.n)).node("MaxPool", "y", []string{"x"}, a)
+		checkGeometry(t, b, image, want, rng)
+	})
+}
+
 func TestAveragePoolGeometry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		y, x := drawGeometry(t, "y", true), drawGeometry(t, "x", true)

@@ -170,18 +170,26 @@ func (o *operator) pool() (*tensor, ring.Conv, error) {
 }
 
 func (o *operator) maxPool() error {
-	t, c, err := o.pool()
+	t, err := o.secret(0)
 	if err != nil {
 		return err
 	}
-	if c.Top >= c.DilH*(c.KH-1)+1 || c.Left >= c.DilW*(c.KW-1)+1 {
-		return errors.New("a window lies in the padding; use smaller pads")
+	o.unused(1)
+	if len(t.shape) == 4 {
+		return o.maxPool3(t)
 	}
-	if _, err := poolSteps(c); err != nil {
+	if len(t.shape) < 2 || len(t.shape) > 3 {
+		return fmt.Errorf("rows of %d axes are not supported; use channels and one to three spatial axes", len(t.shape))
+	}
+	kernel, err := o.ints("kernel_shape", len(t.shape)-1, 0)
+	if err != nil {
 		return err
 	}
-	o.unused(1)
-	return o.set(o.maxPoolOf(t, c))
+	z, err := o.pooled(t, kernel)
+	if err != nil {
+		return err
+	}
+	return o.set(z)
 }
 
 func (o *operator) maxPoolOf(t *tensor, c ring.Conv) *tensor {

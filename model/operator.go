@@ -89,7 +89,7 @@ var classical = map[string]bool{
 // here, where that is not opset 1.
 var since = map[string]int{
 	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
-	"PRelu": 7, "Sum": 8, "Mean": 8, "Resize": 10, "Upsample": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 8, "Min": 8, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
+	"PRelu": 7, "Sum": 6, "Mean": 6, "Resize": 10, "Upsample": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 6, "Min": 6, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
 }
 
 // hints say what to do instead of operators that people meet often.

@@ -122,7 +122,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	if known := d == "" || d == "ai.onnx" || d == "ai.onnx.ml" && classical[n.GetOpType()]; f == nil || !known {
 		hint := hints[n.GetOpType()]
 		if hint == "" {
-			hint = "rewrite it with Gemm, Conv, pooling, Relu and arithmetic with constants"
+			hint = "rewrite it with what docs/operators.md lists: layers, pools, piecewise linear functions, arithmetic with constants"
 		}
 		return o.wrap(fmt.Errorf("the operator is not supported; %s", hint))
 	}

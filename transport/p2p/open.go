@@ -57,15 +57,27 @@ func openError(id PeerID, err error) error {
 }
 
 // connect returns a connection along r. Callers at the same time share one
-// dial.
+// dial; if one that began earlier fails, the peer may have come back since, and
+// another is tried.
 func (n *Node) connect(ctx context.Context, r route, addrs []string) (*conn, error) {
+	c, joined, err := n.share(ctx, r, addrs)
+	if joined && err != nil && ctx.Err() == nil {
+		c, _, err = n.share(ctx, r, addrs)
+	}
+	return c, err
+}
+
+// share waits for the dial along r that is going on, which it joins, or for one
+// of its own.
+func (n *Node) share(ctx context.Context, r route, addrs []string) (c *conn, joined bool, err error) {
 	n.mu.Lock()
 	if n.closed {
 		n.mu.Unlock()
-		return nil, ErrClosed
+		return nil, false, ErrClosed
 	}
 	d := n.dials[r]
-	if d == nil {
+	joined = d != nil
+	if !joined {
 		d = &dial{done: make(chan struct{})}
 		n.dials[r] = d
 		n.tasks.Go(func() {
@@ -80,9 +92,9 @@ func (n *Node) connect(ctx context.Context, r route, addrs []string) (*conn, err
 
 	select {
 	case <-d.done:
-		return d.conn, d.err
+		return d.conn, joined, d.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, joined, context.Cause(ctx)
 	}
 }
 

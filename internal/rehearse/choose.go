@@ -37,7 +37,7 @@ func Choose(name string, m *model.Manifest, parties int, link transport.Profile)
 		for _, s := range infer.Plan(&m.Program, parties, 0, 1, prep.Comparisons(b)) {
 			wait += float64(s.Rounds)*link.RTT.Seconds()/2 + float64(s.Sent)*8/bandwidth
 		}
-		if best == "" || wait < least {
+		if best == "" || wait <= least {
 			best, least = name, wait
 		}
 	}
@@ -45,14 +45,12 @@ func Choose(name string, m *model.Manifest, parties int, link transport.Profile)
 }
 
 // Depth returns the depth of OT extension for a network of a bandwidth: each
-// level halves the bytes and, above 4, multiplies the work. Measured with one
-// core for both roles; see docs/protocols.md, section 6.
+// level up to 8 halves the bytes, but above 4 multiplies the work. Below 4, the
+// encryption of the bytes costs more than is saved. Measured with one core for
+// both roles; see docs/protocols.md, section 6.
 func Depth(bitsPerSecond float64) int {
-	switch {
-	case bitsPerSecond > 0 && bitsPerSecond < 330e6:
+	if bitsPerSecond > 0 && bitsPerSecond < 330e6 {
 		return 8
-	case bitsPerSecond == 0 || bitsPerSecond > 5e9:
-		return 2
 	}
 	return 4
 }

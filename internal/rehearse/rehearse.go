@@ -51,9 +51,18 @@ type Result struct {
 // Backends are the names of the ways to compare.
 func Backends() []string { return []string{compare.Garbled.String(), compare.Carry.String()} }
 
-// overhead is what a round costs between processes beyond what it costs here:
-// system calls, encryption, and the scheduler.
-const overhead = 150 * time.Microsecond
+// What a round and a byte cost between processes beyond what they cost here:
+// system calls, encryption, waking the peers, the disk. Measured with three
+// parties on two cores; see docs/performance.md.
+const (
+	roundOverhead = 350 * time.Microsecond
+	byteOverhead  = 14 * time.Nanosecond
+)
+
+// overhead returns what a phase costs beyond its rehearsal.
+func (p Phase) overhead() float64 {
+	return float64(p.Rounds)*roundOverhead.Seconds() + float64(p.Sent)*byteOverhead.Seconds()
+}
 
 // Run rehearses m on a request of x, Scene.Batch encoded rows.
 func Run(ctx context.Context, m *model.Model, x []uint64, s Scene) (*Result, error) {
@@ -152,7 +161,7 @@ func (c *cast) prepare(ctx context.Context, r *Result) error {
 	if err != nil {
 		return fmt.Errorf("rehearsal of the offline phase: %w", err)
 	}
-	r.Offline.Seconds = time.Since(start).Seconds() + float64(r.Offline.Rounds)*overhead.Seconds()
+	r.Offline.Seconds = time.Since(start).Seconds() + r.Offline.overhead()
 	return nil
 }
 
@@ -175,7 +184,7 @@ func (c *cast) perform(ctx context.Context, r *Result, x []uint64) error {
 		if err != nil {
 			return fmt.Errorf("rehearsal of the online phase: %w", err)
 		}
-		took := time.Since(start).Seconds() + float64(r.Online.Rounds)*overhead.Seconds()
+		took := time.Since(start).Seconds() + r.Online.overhead()
 		if r.Online.Seconds == 0 || took < r.Online.Seconds {
 			r.Online.Seconds = took
 		}

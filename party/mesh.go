@@ -146,8 +146,8 @@ type call struct {
 	job wire.Message
 	// lead is the stream from party 0 that brought the job, if it did.
 	lead p2p.Stream
-	// wrap, if any, changes the links.
-	wrap func(transport.Link) transport.Link
+	// wrap, if any, changes the streams.
+	wrap func(transport.Conn) transport.Conn
 }
 
 // mesh connects this party to all others: the party with the lower index opens
@@ -185,11 +185,13 @@ func (r *roster) mesh(ctx context.Context, c call, timeout time.Duration) (*tran
 		if j == r.self {
 			continue
 		}
-		links[j] = transport.NewLink(s, transport.LinkOptions{})
-		for _, wrap := range []func(transport.Link) transport.Link{c.wrap, r.tap} {
-			if wrap != nil {
-				links[j] = wrap(links[j])
-			}
+		var conn transport.Conn = s
+		if c.wrap != nil {
+			conn = c.wrap(s)
+		}
+		links[j] = transport.NewLink(conn, transport.LinkOptions{})
+		if r.tap != nil {
+			links[j] = r.tap(links[j])
 		}
 	}
 	return transport.New(ctx, r.self, links), nil

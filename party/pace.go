@@ -7,9 +7,9 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// maxPause bounds how long one bulk message, or one block of the computation for
-// it, waits for online sessions, so that a cluster that is never idle still
-// prepares.
+// maxPause bounds how long a piece of a bulk message, or one block of the
+// computation for it, waits for online sessions, so that a cluster that is never
+// idle still prepares.
 const maxPause = 250 * time.Millisecond
 
 // A pacer holds bulk messages and the making of them back while online sessions
@@ -63,15 +63,24 @@ func (p *pacer) pause() {
 	}
 }
 
-// wrap returns l with its messages paced.
-func (p *pacer) wrap(l transport.Link) transport.Link { return &pacedLink{l, p} }
+// piece is how much is written at once while sessions may run: a message of
+// megabytes takes the processor for longer than a round.
+const piece = 256 << 10
 
-type pacedLink struct {
-	transport.Link
+// wrap returns c with all that is written to it paced.
+func (p *pacer) wrap(c transport.Conn) transport.Conn { return &pacedConn{c, p} }
+
+type pacedConn struct {
+	transport.Conn
 	pacer *pacer
 }
 
-func (l *pacedLink) Send(step string, msg []byte) error {
-	l.pacer.pause()
-	return l.Link.Send(step, msg)
+func (c *pacedConn) Write(b []byte) (int, error) {
+	for n := 0; ; {
+		c.pacer.pause()
+		k, err := c.Conn.Write(b[n:min(n+piece, len(b))])
+		if n += k; err != nil || n == len(b) {
+			return n, err
+		}
+	}
 }

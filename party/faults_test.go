@@ -222,11 +222,17 @@ func TestFailedDeployLeavesOldVersion(t *testing.T) {
 		wantError(t, err, client.CodeStorage, victim)
 		d.set(func() { d.full = false })
 		c.predict(first, source(1), 1)
+		for i := range c.cfgs { // which ends what they still do
+			c.stop(i)
+		}
 		for i := range c.cfgs {
 			entries, err := os.ReadDir(filepath.Join(c.cfgs[i].DataDir, "models", testModel))
 			if err != nil || len(entries) != 2 { // one version, and the file that names it
 				t.Errorf("party %d has %v (%v)", i, entries, err)
 			}
+		}
+		for i := range c.cfgs {
+			c.start(i)
 		}
 		c.deploy(second)
 		c.predict(second, source(1), 1)

@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 )
 
 // A Stream is an endless pseudorandom byte string, AES-128 in counter mode:
@@ -19,6 +20,9 @@ type Stream struct {
 	buf   [64]byte      // drawn and not yet read: the last have bytes
 	have  int
 }
+
+// Format implements [fmt.Formatter] and hides the stream from every verb.
+func (s *Stream) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Stream") }
 
 // NewStream returns the stream of a secret seed for one use of it, named by the
 // label and the numbers in index. Different names give independent streams.

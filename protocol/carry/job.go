@@ -46,6 +46,9 @@ type Job struct {
 	made  int
 }
 
+// Format implements [fmt.Formatter] and hides the job from every verb.
+func (j *Job) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Job[%d]", j.Len) }
+
 // New draws this party's shares of all masks of b from rng in one read: the
 // bits of r, the masks of the nodes and λ, a plane each.
 func New(b Batch, rng io.Reader) (*Job, error) {

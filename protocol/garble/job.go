@@ -43,6 +43,9 @@ type Job struct {
 	tables   *Tables
 }
 
+// Format implements [fmt.Formatter] and hides the job from every verb.
+func (j *Job) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Job[%d]", j.Len) }
+
 // New starts the garbling of b. It draws this party's shares of all masks from
 // rng in one read: masked inputs, then And gates, a bit for each element. The
 // seed is that from which this party, as a garbler, makes the labels of public

@@ -1,5 +1,5 @@
-// Package compare computes ReLU, the maximum and the lift to another ring of
-// secret-shared vectors: the nonlinear part of a network.
+// Package compare computes ReLU, the maximum, the sign and the lift to another
+// ring of secret-shared vectors: the nonlinear part of a network.
 //
 // An input x is shared mod 2ᵐ, m = [Class].In. With a random r that no party
 // knows, all parties open c = x + r mod 2ᵐ. A garbled circuit on the public c and
@@ -14,6 +14,7 @@
 //
 //	Lift(x)   = c − r + w·r_top − 2ᵐ⁻² with c = x + 2ᵐ⁻² + r, without a circuit
 //	Max(x, y) = y + ReLU(x − y) in one ring, where r_top and w do not matter
+//	Step(x)   = b, for which λ alone is needed in the ring of the result
 //
 // The elements of a class are cut into n parts. Party p evaluates part p and
 // garbles the others, so that work is even and all messages share rounds.
@@ -22,7 +23,7 @@
 // shares (package carry), in 1 to 3 rounds, 2 for the common widths, and with a few
 // bytes where labels take hundreds. All else is the same, and so are the results.
 //
-// ReLU is exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
+// ReLU and Step are exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
 // [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²). Outside they are wrong by about
 // 2ᵐ, always or for some r, so that the planner of widths must exclude it.
 //
@@ -62,6 +63,7 @@ const (
 	KindReLU Kind = iota + 1
 	KindMax
 	KindLift
+	KindStep
 )
 
 func (k Kind) String() string {
@@ -72,6 +74,8 @@ func (k Kind) String() string {
 		return "max"
 	case KindLift:
 		return "lift"
+	case KindStep:
+		return "step"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -119,7 +123,7 @@ type Class struct {
 // Validate tells what is wrong with c.
 func (c Class) Validate() error {
 	switch {
-	case c.Kind < KindReLU || c.Kind > KindLift:
+	case c.Kind < KindReLU || c.Kind > KindStep:
 		return fmt.Errorf("compare: unknown %v", c.Kind)
 	case c.Backend > Carry:
 		return fmt.Errorf("compare: %v with unknown %v", c.Kind, c.Backend)
@@ -141,8 +145,10 @@ const (
 	maxParties    = 64      // as sets of parties are words
 )
 
-// signed reports whether signs are compared, by one of the two back ends.
+// signed reports whether signs are compared, by one of the two back ends, and
+// selects whether they select a number, so that λ is multiplied with it.
 func (c Class) signed() bool  { return c.Kind != KindLift }
+func (c Class) selects() bool { return c.signed() && c.Kind != KindStep }
 func (c Class) garbled() bool { return c.signed() && c.Backend == Garbled }
 func (c Class) carried() bool { return c.signed() && c.Backend == Carry }
 
@@ -158,14 +164,24 @@ func (c Class) Gates() int {
 	return 0
 }
 
-// rWidth is the width of the shares of r: c needs m bits of it, the result k′.
-func (c Class) rWidth() int { return max(c.In, c.Out) }
+// rWidth is the width of the shares of r: c needs m bits of it, and the result
+// k′ if r is part of it.
+func (c Class) rWidth() int {
+	if c.Kind == KindStep {
+		return c.In
+	}
+	return max(c.In, c.Out)
+}
 
 // topWidth is the width of what is multiplied with w = 2ᵐ, or 0.
-func (c Class) topWidth() int { return max(c.Out-c.In, 0) }
+func (c Class) topWidth() int { return c.rWidth() - c.In }
 
-// productWidths are the widths of λ, λr and, where it matters, λr_top.
+// productWidths are the widths of λ, and where it selects of λr and, where it
+// matters, λr_top.
 func (c Class) productWidths() []int {
+	if !c.selects() {
+		return []int{c.Out}
+	}
 	w := []int{c.Out, c.Out}
 	if c.topWidth() > 0 {
 		w = append(w, c.topWidth())

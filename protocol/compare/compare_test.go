@@ -119,6 +119,8 @@ func run(m *transport.Mesh, mats []*Material, x, y []uint64) ([]int64, error) {
 		z, err = ReLU(m, "test", mats, shareOf(x, n, p, 7))
 	case KindLift:
 		z, err = Lift(m, "test", mats, shareOf(x, n, p, 7))
+	case KindStep:
+		z, err = Step(m, "test", mats, shareOf(x, n, p, 7))
 	case KindMax:
 		z, err = Max(m, "test", mats, shareOf(x, n, p, 7), shareOf(y, n, p, 8))
 	}
@@ -141,6 +143,11 @@ func want(c Class, x, y int64) int64 {
 		z = max(x, 0)
 	case KindMax:
 		z = max(x, y)
+	case KindStep:
+		z = 0
+		if x >= 0 {
+			z = 1
+		}
 	}
 	return ring.Signed(uint64(z), c.Out)
 }
@@ -222,6 +229,7 @@ func TestSmallWidthsExhaustively(t *testing.T) {
 				for out := max(1, m-2); out <= m+3; out++ {
 					x := allOf(-half, half, count)
 					trials = append(trials, trial{class: Class{Kind: KindReLU, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
+					trials = append(trials, trial{class: Class{Kind: KindStep, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
 					x = allOf(-half/2, half/2, count)
 					trials = append(trials, trial{class: Class{Kind: KindLift, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
 				}

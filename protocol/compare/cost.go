@@ -64,7 +64,13 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 			ride = append(ride, liftShape(u, n))
 			continue
 		}
-		products = append(products, ot.MulShape{N: u.len(), Widths: u.class.productWidths(), Order: o})
+		lambda := ot.MulShape{N: u.len(), Widths: u.class.productWidths(), Order: o}
+		if u.class.selects() {
+			products = append(products, lambda)
+		} else {
+			lambda.One = true
+			bits = append(bits, lambda)
+		}
 		if u.class.carried() {
 			carried = append(carried, u.class.masks(n, u.inference, u.block))
 		} else {
@@ -88,8 +94,8 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 	c.add(stepSelect, ot.PlanMul(n, self, products))
 }
 
-// PlanOnline returns the cost for party self of n of [ReLU], [Max] or [Lift], by
-// the kind of the class, on a request of batch inferences under the given step.
+// PlanOnline returns the cost for party self of n of [ReLU], [Max], [Lift] or
+// [Step], by the kind of the class, on a request of batch inferences under the given step.
 func PlanOnline(n, self int, step string, class Class, batch int) Cost {
 	var c Cost
 	if batch == 0 {

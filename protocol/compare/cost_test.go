@@ -50,12 +50,14 @@ func TestCostsAreThePlannedOnes(t *testing.T) {
 		{KindReLU, 20, 32, 200, 6, Carry},
 		{KindMax, 5, 5, 33, 7, Carry},
 		{KindReLU, 31, 30, 1, 8, Carry},
+		{KindStep, 18, 7, 50, 9, Carry},
+		{KindStep, 6, 1, 33, 10, Garbled},
 	}
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				layer := 0
-				for _, set := range [][]Class{classes, classes[1:2], classes[4:5], classes[5:], {classes[1], classes[6]}} {
+				for _, set := range [][]Class{classes, classes[1:2], classes[4:5], classes[5:], {classes[1], classes[6]}, classes[8:9], classes[9:]} {
 					for _, memory := range []int{1 << 18, chunkMemory} {
 						set = slices.Clone(set)
 						for k := range set {
@@ -99,6 +101,8 @@ func checkCosts(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class
 			_, err = ReLU(m, step, column(mats, k), x)
 		case KindMax:
 			_, err = Max(m, step, column(mats, k), x, x)
+		case KindStep:
+			_, err = Step(m, step, column(mats, k), x)
 		case KindLift:
 			_, err = Lift(m, step, column(mats, k), x)
 		}

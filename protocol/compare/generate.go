@@ -36,7 +36,7 @@ const (
 //	[r]      = Σ 2ᵏ·[rₖ], with [rₖ] mod 2^(max(m, k′)−k); r_top = r_(m−1)
 //	tables   of Comparison(m), by the garblers, with output mask λ, or
 //	terms    of carry.For(m), with mask λ of the sign
-//	[λ], [λr] mod 2ᵏ′ and [λr_top] mod 2^(k′−m)
+//	[λ], [λr] mod 2ᵏ′ and [λr_top] mod 2^(k′−m); for a Step just [λ]
 //
 // All classes, inferences and evaluators go through the same rounds, a chunk of
 // elements at a time; see [GenerateTo]. A session must not be used for two calls
@@ -191,7 +191,7 @@ func (g *generation) run(us []unit) error {
 	if err != nil {
 		return err
 	}
-	if err := g.shares(us, bits); err != nil {
+	if err := g.shares(us, bits, jobs); err != nil {
 		return err
 	}
 	return g.products(us, jobs)
@@ -313,15 +313,21 @@ func randomBits(rng io.Reader, n int) ([]uint8, error) {
 	return bits, nil
 }
 
-// shares converts the bits of r.
-func (g *generation) shares(us []unit, bits [][]ot.Bits) error {
+// shares converts the bits of r and, where nothing is multiplied with it, λ.
+func (g *generation) shares(us []unit, bits [][]ot.Bits, jobs []job) error {
 	var reqs []ot.MulRequest
 	for i, u := range us {
-		for k, b := range bits[i] {
+		convert := func(b ot.Bits, gate, width int) {
 			reqs = append(reqs, ot.MulRequest{
-				Beta: b, Widths: []int{u.class.rWidth() - k}, Order: order(g.m.N(), u.eval), One: true,
-				Layer: u.class.Layer, Gate: k, Element: u.class.element(u.inference, u.lo),
+				Beta: b, Widths: []int{width}, Order: order(g.m.N(), u.eval), One: true,
+				Layer: u.class.Layer, Gate: gate, Element: u.class.element(u.inference, u.lo),
 			})
+		}
+		for k, b := range bits[i] {
+			convert(b, k, u.class.rWidth()-k)
+		}
+		if u.class.signed() && !u.class.selects() {
+			convert(jobs[i].Out(), u.class.In, u.class.Out)
 		}
 	}
 	shares, err := g.s.Mul(g.m, stepBits, reqs)
@@ -343,6 +349,11 @@ func (g *generation) shares(us []unit, bits [][]ot.Bits) error {
 			ring.Reduce(top, w)
 		}
 		shares = shares[u.class.In:]
+		if u.class.signed() && !u.class.selects() {
+			copy(mat.lambda[u.lo:u.hi], shares[0][0])
+			ring.Reduce(mat.lambda[u.lo:u.hi], u.class.Out)
+			shares = shares[1:]
+		}
 	}
 	return nil
 }
@@ -351,7 +362,7 @@ func (g *generation) shares(us []unit, bits [][]ot.Bits) error {
 func (g *generation) products(us []unit, jobs []job) error {
 	var reqs []ot.MulRequest
 	for i, u := range us {
-		if jobs[i] == nil {
+		if !u.class.selects() {
 			continue
 		}
 		mat, o := g.material(u), order(g.m.N(), u.eval)
@@ -376,8 +387,8 @@ func (g *generation) products(us []unit, jobs []job) error {
 	if err != nil {
 		return err
 	}
-	for i, u := range us {
-		if jobs[i] == nil {
+	for _, u := range us {
+		if !u.class.selects() {
 			continue
 		}
 		mat := g.material(u)

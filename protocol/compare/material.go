@@ -80,17 +80,22 @@ func (c *content) allocate() {
 	if !c.class.signed() {
 		return
 	}
-	c.lambda, c.lambdaR = make([]uint64, c.class.N), make([]uint64, c.class.N)
+	c.lambda = make([]uint64, c.class.N)
+	if c.class.selects() {
+		c.lambdaR = make([]uint64, c.class.N)
+	}
 	if c.class.topWidth() > 0 {
 		c.lambdaRTop = make([]uint64, c.class.N)
 	}
 }
 
-// products returns λ, λr and, if the class has it, λr_top.
+// products returns λ and, as far as the class has them, λr and λr_top.
 func (c *content) products() [][]uint64 {
-	p := [][]uint64{c.lambda, c.lambdaR}
-	if c.lambdaRTop != nil {
-		p = append(p, c.lambdaRTop)
+	var p [][]uint64
+	for _, v := range [][]uint64{c.lambda, c.lambdaR, c.lambdaRTop} {
+		if v != nil {
+			p = append(p, v)
+		}
 	}
 	return p
 }

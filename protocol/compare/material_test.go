@@ -71,6 +71,7 @@ var someClasses = []Class{
 	{KindReLU, 20, 32, 13, 1, Garbled}, {KindReLU, 6, 6, 7, 2, Garbled}, {KindReLU, 9, 4, 2, 3, Garbled}, {KindReLU, 2, 64, 3, 4, Garbled},
 	{KindMax, 11, 11, 9, 5, Garbled}, {KindLift, 14, 20, 5, 6, Garbled}, {KindLift, 14, 10, 5, 7, Garbled},
 	{KindReLU, 20, 32, 13, 8, Carry}, {KindMax, 4, 4, 200, 9, Carry}, {KindReLU, 30, 20, 128, 10, Carry}, {KindLift, 14, 20, 5, 11, Carry},
+	{KindStep, 18, 5, 130, 12, Carry}, {KindStep, 4, 9, 13, 13, Garbled},
 }
 
 func TestMaterialSurvivesItsEncoding(t *testing.T) {
@@ -177,8 +178,9 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 	class := Class{KindReLU, 5, 8, 4, 0, Garbled}
 	other := Class{KindReLU, 5, 9, 4, 1, Garbled}
 	lift, maximum := Class{KindLift, 5, 8, 4, 2, Garbled}, Class{KindMax, 6, 6, 4, 3, Carry}
+	step := Class{KindStep, 6, 2, 4, 4, Carry}
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
-		mats, err := Generate(m, s, rng, []Class{class, other, lift, maximum}, 2)
+		mats, err := Generate(m, s, rng, []Class{class, other, lift, maximum, step}, 2)
 		if err != nil {
 			return err
 		}
@@ -189,18 +191,23 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 		if _, err := Lift(m, "second", mats[0][2:3], x); err != nil {
 			return err
 		}
-		if _, err := Max(m, "third", mats[0][3:], x, x); err != nil {
+		if _, err := Max(m, "third", mats[0][3:4], x, x); err != nil {
+			return err
+		}
+		if _, err := Step(m, "fourth", mats[0][4:], x); err != nil {
 			return err
 		}
 		for name, f := range map[string]func(){
+			"step again":            func() { Step(m, "", mats[0][4:], x) },
+			"step with relu's":      func() { Step(m, "", mats[1][:1], x) },
 			"relu again":            func() { ReLU(m, "", mats[0][:1], x) },
 			"lift again":            func() { Lift(m, "", mats[0][2:3], x) },
-			"max again":             func() { Max(m, "", mats[0][3:], x, x) },
+			"max again":             func() { Max(m, "", mats[0][3:4], x, x) },
 			"encoding after use":    func() { mats[0][0].AppendBinary(nil) },
 			"twice in one request":  func() { ReLU(m, "", []*Material{mats[1][0], mats[1][0]}, make([]uint64, 8)) },
 			"relu with lift's":      func() { ReLU(m, "", mats[1][2:3], x) },
 			"two classes":           func() { ReLU(m, "", []*Material{mats[0][1], mats[1][1]}[:2], x[:3]) },
-			"wrong number of words": func() { Max(m, "", mats[1][3:], x[:3], x[:3]) },
+			"wrong number of words": func() { Max(m, "", mats[1][3:4], x[:3], x[:3]) },
 		} {
 			if msg := panics(f); !strings.HasPrefix(msg, "compare: ") {
 				return fmt.Errorf("%s: panic %q", name, msg)

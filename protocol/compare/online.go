@@ -87,6 +87,41 @@ func Lift(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint6
 	return z, nil
 }
 
+// Step returns shares of the bits b = [x ≥ 0], modulo 2ᵏ′, and spends mats, for
+// shares x modulo 2ᵐ:
+//
+//	Step(x) = e + (1−2e)·λ
+//
+// Rounds and Sends: as [ReLU].
+func Step(m *transport.Mesh, step string, mats []*Material, x []uint64) ([]uint64, error) {
+	cs := spendAll(KindStep, m.N(), m.Self(), mats)
+	if len(cs) == 0 {
+		return nil, nil
+	}
+	defer eraseAll(cs)
+	c, err := open(m, step, cs, x, 0)
+	if err != nil {
+		return nil, err
+	}
+	z, err := signs(m, step, cs, c)
+	if err != nil {
+		return nil, err
+	}
+	class := cs[0].class
+	for b := range cs {
+		for i, lambda := range cs[b].lambda {
+			e := &z[b*class.N+i]
+			lambda *= 1 - 2**e
+			if m.Self() != 0 { // the public term counts once
+				*e = 0
+			}
+			*e += lambda
+		}
+	}
+	ring.Reduce(z, class.Out)
+	return z, nil
+}
+
 // wrap returns w = 2ᵐ·(1 − c_top).
 func wrap(c uint64, m int) uint64 { return (1 - c>>(m-1)&1) << m }
 

@@ -65,6 +65,7 @@ func wideTrials(elements int, widths [][2]int) []trial {
 	for _, w := range widths {
 		add(KindReLU, w[0], w[1])
 		add(KindLift, w[0], w[1])
+		add(KindStep, w[0], 1+w[1]%8)
 		add(KindMax, w[0], w[0])
 	}
 	return trials
@@ -94,6 +95,7 @@ func TestRangeEndsAreExact(t *testing.T) {
 	points := []point{
 		{KindReLU, lo, 0, true}, {KindReLU, hi, 0, true}, {KindReLU, lo - 1, 0, false}, {KindReLU, hi + 1, 0, false},
 		{KindMax, hi, 0, true}, {KindMax, lo / 2, hi - hi/2, true}, {KindMax, hi, -1, false}, {KindMax, lo, 1, false},
+		{KindStep, lo, 0, true}, {KindStep, hi, 0, true}, {KindStep, lo - 1, 0, false}, {KindStep, hi + 1, 0, false},
 	}
 	lo, hi = ends(KindLift, m)
 	points = append(points, point{KindLift, lo, 0, true}, point{KindLift, hi, 0, true},
@@ -280,7 +282,7 @@ func TestEveryEvaluatorAndFewElements(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		var trials []trial
 		for size := 1; size <= 2*n+1; size++ {
-			for _, kind := range []Kind{KindReLU, KindMax, KindLift} {
+			for _, kind := range []Kind{KindReLU, KindMax, KindLift, KindStep} {
 				c := Class{kind, 6, 6, size, len(trials), Garbled}
 				x := allOf(-7, 8, size)[:size]
 				trials = append(trials, trial{class: c, batch: 1, x: x, y: repeat(1, size)})

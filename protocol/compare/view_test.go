@@ -33,6 +33,7 @@ func (v *view) word(x uint64, n int) {
 // A coalition are all parties but h, looking at elements that eval evaluates.
 type coalition struct {
 	sent    [][]map[string][][]byte
+	kind    Kind
 	h, eval int
 }
 
@@ -158,15 +159,19 @@ type product struct {
 // products returns what the honest party sent in all products.
 func (c coalition) products(run int) []product {
 	var all []product
-	class := viewClass(0)
+	class := viewClass(c.kind, 0)
 	for _, step := range []string{stepBits, stepSelect} {
 		var widths [][]int // by request of a unit
-		if step == stepSelect {
-			widths = [][]int{class.productWidths()}
-		} else {
+		if step == stepBits {
 			for k := range viewBits {
 				widths = append(widths, []int{class.rWidth() - k})
 			}
+		}
+		if (step == stepSelect) == class.selects() {
+			widths = append(widths, class.productWidths())
+		}
+		if widths == nil {
+			continue
 		}
 		for to := range viewParties {
 			if to == c.h {

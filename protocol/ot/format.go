@@ -18,3 +18,6 @@ func (r MulRequest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "MulRequest[%d]
 
 // Format implements [fmt.Formatter].
 func (r EachRequest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "EachRequest[%d]", r.A.Len()) }
+
+// Format implements [fmt.Formatter].
+func (r OwnRequest) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "OwnRequest[%d]", r.N) }

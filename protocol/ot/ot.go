@@ -1,11 +1,13 @@
 // Package ot makes correlated randomness from oblivious transfer, for n parties
-// of which all but one may collude: authenticated bits, products of bits, and
-// products of a bit with ring elements.
+// of which all but one may collude: authenticated bits, products of bits,
+// products of a bit with ring elements, and of numbers of one party with those of
+// another.
 //
 // [Setup] runs base OTs, once for many batches. [Base.Fork] starts the
 // [Session] of a batch, in which party j has a fresh secret Δⱼ. A session
 // authenticates bits with [Session.Authenticate] and multiplies them with
-// [Session.And] and [Session.Mul]. The Plan functions give the cost of a call
+// [Session.And], [Session.AndEach] and [Session.Mul]; [Session.MulOwn] multiplies
+// with what the holder of bits knows itself. The Plan functions give the cost of a call
 // from the shapes of its requests, exactly.
 //
 // Notation: κ = 128 bits in a [prg.Block]; xᵢ is party i's XOR share of a bit
@@ -55,6 +57,7 @@
 //   - Nielsen, Nordholt, Orlandi, Burra, "A New Approach to Practical
 //     Active-Secure Two-Party Computation", CRYPTO 2012, ePrint 2011/091:
 //     authenticated bits.
+//   - Gilboa, "Two Party RSA Key Generation", CRYPTO '99: products of numbers.
 //   - Guo, Katz, Wang, Weng, Yu, "Better Concrete Security for Half-Gates
 //     Garbling (in the Multi-instance Setting)", CRYPTO 2020, ePrint 2019/1168:
 //     H and its bound.

@@ -254,6 +254,7 @@ func TestErasedSessionPanics(t *testing.T) {
 			"Authenticate": func() { s.Authenticate(m, "test", nil) },
 			"And":          func() { s.And(m, "test", nil) },
 			"Mul":          func() { s.Mul(m, "test", nil) },
+			"MulOwn":       func() { s.MulOwn(m, "test", nil) },
 		} {
 			func() {
 				defer func() {

@@ -240,6 +240,9 @@ func TestEmptyCallsTakeNoRound(t *testing.T) {
 		if _, err := s.Mul(m, "test", nil); err != nil {
 			return err
 		}
+		if err := s.MulOwn(m, "test", nil); err != nil {
+			return err
+		}
 		if after := m.Stats().Rounds; after != before {
 			t.Errorf("%d rounds for nothing", after-before)
 		}

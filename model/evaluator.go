@@ -17,7 +17,7 @@ func (m *Model) Evaluator() (*Evaluator, error) {
 	e := &Evaluator{m, make([]*ring.Filter, len(m.Manifest.Program.Values))}
 	for _, op := range m.Manifest.Program.Ops {
 		if op.Kind == Linear {
-			e.filters[op.Out] = ring.NewFilter(*op.Conv, m.Params[op.Weights])
+			e.filters[op.Out] = ring.NewFilter(*op.Conv, m.Params[op.Weights], m.Manifest.Program.Values[op.Out].Width)
 		}
 	}
 	return e, nil

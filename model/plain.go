@@ -94,7 +94,7 @@ func (m *Model) checkRows(x []uint64, batch int) error {
 func (e plain) out(op *Op) Value { return e.m.Manifest.Program.Values[op.Out] }
 
 func (e plain) Linear(op *Op, x []uint64) ([]uint64, error) {
-	return e.linear(op, ring.NewFilter(*op.Conv, e.m.Params[op.Weights]), x), nil
+	return e.linear(op, ring.NewFilter(*op.Conv, e.m.Params[op.Weights], e.out(op).Width), x), nil
 }
 
 func (e plain) linear(op *Op, f *ring.Filter, x []uint64) []uint64 {

@@ -54,7 +54,7 @@ func (t *timer) products() error {
 		if err := errors.Join(ring.Random(rand.Reader, w, 64), ring.Random(rand.Reader, x, 64)); err != nil {
 			return err
 		}
-		f := ring.NewFilter(p.conv, w)
+		f := ring.NewFilter(p.conv, w, 64)
 		err := t.plain("micro/product/"+p.name, float64(p.rows*p.conv.Products()), func() { f.MulAdd(z, x, p.rows) })
 		if err != nil {
 			return err

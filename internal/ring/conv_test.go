@@ -59,8 +59,11 @@ func naive(c Conv, z, x, w []uint64, batch int) {
 	}
 }
 
-// checkConv compares at every level, and looks for writes around z.
-func checkConv(t *testing.T, c Conv, batch int, values func(n int) []uint64) {
+// widths are those at which the words change, and some between.
+var widths = []int{1, 20, 31, 32, 33, 40, 51, 52, 53, 64}
+
+// checkConv compares at every level and the given widths.
+func checkConv(t *testing.T, c Conv, batch int, values func(n int) []uint64, widths ...int) {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -70,22 +73,33 @@ func checkConv(t *testing.T, c Conv, batch int, values func(n int) []uint64) {
 	naive(c, want, x, w, batch)
 	xBefore := slices.Clone(x)
 	atLevels(t, func(t *testing.T) {
-		const guard = 64
-		room := append(append(random(guard), z...), random(guard)...)
-		before := slices.Clone(room)
-		got := room[guard : guard+len(z) : guard+len(z)]
-		NewFilter(c, w).MulAdd(got, x, batch)
-		if !slices.Equal(got, want) {
-			t.Errorf("%+v batch %d: wrong", c, batch)
-		}
-		end := guard + len(z)
-		if !slices.Equal(room[:guard], before[:guard]) || !slices.Equal(room[end:], before[end:]) {
-			t.Errorf("%+v batch %d: wrote outside", c, batch)
+		for _, k := range widths {
+			checkFilter(t, NewFilter(c, w, k), k, want, z, x, batch)
 		}
 		if !slices.Equal(x, xBefore) {
 			t.Errorf("%+v batch %d: changed its input", c, batch)
 		}
 	})
+}
+
+// checkFilter compares z + x∗w with what is wanted, and looks for writes around z.
+func checkFilter(t *testing.T, f *Filter, k int, want, z, x []uint64, batch int) {
+	t.Helper()
+	const guard = 64
+	room := append(append(random(guard), z...), random(guard)...)
+	before := slices.Clone(room)
+	got := room[guard : guard+len(z) : guard+len(z)]
+	f.MulAdd(got, x, batch)
+	for i := range got {
+		if (got[i]^want[i])&Mask(k) != 0 {
+			t.Errorf("%+v batch %d mod 2^%d: output %d is %x, want %x", f.c, batch, k, i, got[i], want[i])
+			break
+		}
+	}
+	end := guard + len(z)
+	if !slices.Equal(room[:guard], before[:guard]) || !slices.Equal(room[end:], before[end:]) {
+		t.Errorf("%+v batch %d mod 2^%d: wrote outside", f.c, batch, k)
+	}
 }
 
 func randomConv() Conv {
@@ -112,7 +126,7 @@ func randomConv() Conv {
 
 func TestRandomConvolutions(t *testing.T) {
 	for i := range 400 {
-		checkConv(t, randomConv(), 1+rng.IntN(3), []func(int) []uint64{random, extreme, ones}[i%3])
+		checkConv(t, randomConv(), 1+rng.IntN(3), []func(int) []uint64{random, extreme, ones}[i%3], widths...)
 	}
 }
 
@@ -151,7 +165,7 @@ func TestNamedConvolutions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, batch := range []int{1, 2, 5} {
-				checkConv(t, c, batch, extreme)
+				checkConv(t, c, batch, extreme, widths...)
 			}
 		})
 	}
@@ -162,8 +176,8 @@ func TestProducts(t *testing.T) {
 	for i := range 150 {
 		m, k, n := sizes[rng.IntN(15)], sizes[rng.IntN(len(sizes))], sizes[rng.IntN(15)]
 		values := []func(int) []uint64{random, extreme, ones}[i%3]
-		checkConv(t, MatMul(m, k, n), 1, values)
-		checkConv(t, MatMul(1, k, n), m, values)
+		checkConv(t, MatMul(m, k, n), 1, values, widths...)
+		checkConv(t, MatMul(1, k, n), m, values, widths...)
 	}
 }
 
@@ -183,7 +197,7 @@ func TestSplitProducts(t *testing.T) {
 		{Conv{H: 40, W: 40, In: 160, KH: 3, KW: 3, Out: 160, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 160}, 4},
 		{Conv{H: 20, W: 20, In: 30, KH: 3, KW: 3, Out: 15, StrideH: 1, StrideW: 1, DilH: 2, DilW: 2, Groups: 3}, 40},
 	} {
-		checkConv(t, c.conv, c.batch, random)
+		checkConv(t, c.conv, c.batch, random, 32, 52, 64)
 	}
 }
 
@@ -206,7 +220,7 @@ func TestFilterServesManyGoroutines(t *testing.T) {
 	c := MatMul(300, 200, 150)
 	x, w := random(c.InLen()), random(c.WeightLen())
 	want := make([]uint64, c.OutLen())
-	f := NewFilter(c, w)
+	f := NewFilter(c, w, 64)
 	f.MulAdd(want, x, 1)
 	var g sync.WaitGroup
 	for i := range 4 {
@@ -223,12 +237,14 @@ func TestFilterServesManyGoroutines(t *testing.T) {
 
 func TestShapesAreChecked(t *testing.T) {
 	c := MatMul(3, 4, 5)
-	f := NewFilter(c, make([]uint64, 20))
+	f := NewFilter(c, make([]uint64, 20), 64)
 	for name, call := range map[string]func(){
-		"weights": func() { NewFilter(c, make([]uint64, 19)) },
-		"input":   func() { f.MulAdd(make([]uint64, 15), make([]uint64, 11), 1) },
-		"output":  func() { f.MulAdd(make([]uint64, 14), make([]uint64, 12), 1) },
-		"batch":   func() { f.MulAdd(make([]uint64, 15), make([]uint64, 12), 2) },
+		"weights":    func() { NewFilter(c, make([]uint64, 19), 64) },
+		"no width":   func() { NewFilter(c, make([]uint64, 20), 0) },
+		"huge width": func() { NewFilter(c, make([]uint64, 20), 65) },
+		"input":      func() { f.MulAdd(make([]uint64, 15), make([]uint64, 11), 1) },
+		"output":     func() { f.MulAdd(make([]uint64, 14), make([]uint64, 12), 1) },
+		"batch":      func() { f.MulAdd(make([]uint64, 15), make([]uint64, 12), 2) },
 	} {
 		func() {
 			defer func() {
@@ -265,7 +281,7 @@ func FuzzConv(f *testing.F) {
 				v[i] = r.Uint64()
 			}
 			return v
-		})
+		}, widths...)
 	})
 }
 
@@ -295,12 +311,17 @@ func BenchmarkMulAdd(b *testing.B) {
 		x, w, z := random(s.batch*s.c.InLen()), random(s.c.WeightLen()), random(s.batch*s.c.OutLen())
 		b.Run(s.name, func(b *testing.B) {
 			atLevels(b, func(b *testing.B) {
-				f := NewFilter(s.c, w)
-				for b.Loop() {
-					f.MulAdd(z, x, s.batch)
+				for _, k := range []int{32, 40, 64} {
+					f := NewFilter(s.c, w, k)
+					b.Run(fmt.Sprintf("k=%d", k), func(b *testing.B) {
+						b.ReportAllocs()
+						for b.Loop() {
+							f.MulAdd(z, x, s.batch)
+						}
+						products := float64(s.batch) * float64(s.c.Products()) * float64(b.N)
+						b.ReportMetric(products/float64(b.Elapsed().Nanoseconds()), "GMAC/s")
+					})
 				}
-				products := float64(s.batch) * float64(s.c.Products()) * float64(b.N)
-				b.ReportMetric(products/float64(b.Elapsed().Nanoseconds()), "GMAC/s")
 			})
 		})
 	}

@@ -6,23 +6,26 @@ import (
 	"unsafe"
 )
 
-// lanes is the width of a strip, in words: one cache line, one register of 512 bits.
-const lanes = 8
-
 // A Filter holds the weights of a convolution in the layout of its kernel. It is
 // immutable and may be used by several goroutines at once.
 //
 // The weights of a group are a matrix, with a row for each (ky, kx, input
-// channel) and a column for each output channel, cut into strips of 8 columns:
-// a strip is a run of rows of 64 bytes, padded with zeros. Depthwise convolutions
-// have a layout of their own, [newDepthwise].
+// channel) and a column for each output channel, cut into strips of 8 columns, or
+// of 16 where two weights share a word: a strip is a run of rows of 64 bytes,
+// padded with zeros. Depthwise convolutions have a layout of their own,
+// [newDepthwise].
 type Filter struct {
-	c Conv // with groups of few output channels merged
-	w []uint64
+	c    Conv // with groups of few output channels merged
+	word word
+	w    []uint64
 }
 
-// NewFilter lays out w, of c.WeightLen() elements, for [Filter.MulAdd].
-func NewFilter(c Conv, w []uint64) *Filter {
+// NewFilter lays out w, of c.WeightLen() elements mod 2ᵏ, for [Filter.MulAdd]
+// with results mod 2ᵏ. A small k makes products faster: up to 32, and up to 52.
+func NewFilter(c Conv, w []uint64, k int) *Filter {
+	if k < 1 || k > 64 {
+		panic(fmt.Sprintf("ring: a filter mod 2^%d", k))
+	}
 	if len(w) != c.WeightLen() {
 		panic(fmt.Sprintf("ring: %d weights for %+v", len(w), c))
 	}
@@ -32,25 +35,26 @@ func NewFilter(c Conv, w []uint64) *Filter {
 	// Merging m groups fills a strip. The zeros between them cost no time, as
 	// they take the place of padding.
 	in, out, m := c.In/c.Groups, c.Out/c.Groups, 1
+	f := &Filter{c: c, word: wordOf(k)}
+	lanes := f.word.lanes()
 	for d := 2; d*out <= lanes; d++ {
 		if c.Groups%d == 0 {
 			m = d
 		}
 	}
-	f := &Filter{c: c}
 	f.c.Groups /= m
 	taps := c.KH * c.KW
 	rows, strips := f.rows(), f.strips()
-	f.w = aligned(f.c.Groups * strips * rows * lanes)
+	f.w = aligned(f.c.Groups * strips * rows * line)
 	for g := range c.Groups {
-		to := f.w[g/m*strips*rows*lanes:]
+		to := f.w[g/m*strips*rows*line:]
 		for t := range taps {
 			for i := range in {
 				row := (t*m+g%m)*in + i
 				from := w[((g*taps+t)*in+i)*out:][:out]
 				for o, v := range from {
 					col := g%m*out + o
-					to[(col/lanes*rows+row)*lanes+col%lanes] = v
+					f.word.put(to[(col/lanes*rows+row)*line:], col%lanes, v)
 				}
 			}
 		}
@@ -61,18 +65,22 @@ func NewFilter(c Conv, w []uint64) *Filter {
 // rows is the number of products in an output of the merged groups.
 func (f *Filter) rows() int { return f.c.KH * f.c.KW * f.c.In / f.c.Groups }
 
-func (f *Filter) strips() int { return (f.c.Out/f.c.Groups + lanes - 1) / lanes }
+func (f *Filter) strips() int {
+	lanes := f.word.lanes()
+	return (f.c.Out/f.c.Groups + lanes - 1) / lanes
+}
 
 // aligned returns n zero words that start on a cache line, for a row of a strip
 // to be one.
 func aligned(n int) []uint64 {
-	b := make([]uint64, n+lanes-1)
+	b := make([]uint64, n+line-1)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) % 64 / 8)
 	return b[skip : skip+n : skip+n]
 }
 
-// MulAdd computes z += x∗w for batch inputs, one after the other. Large products
-// use all processors.
+// MulAdd computes z += x∗w mod 2ᵏ for batch inputs, one after the other. The bits
+// of z above the k of [NewFilter] mean nothing afterwards: the caller reduces.
+// Large products use all processors.
 func (f *Filter) MulAdd(z, x []uint64, batch int) {
 	in, out := f.c.InLen(), f.c.OutLen()
 	if len(x) != batch*in || len(z) != batch*out {

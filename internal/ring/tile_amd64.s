@@ -4,74 +4,87 @@
 
 #include "textflag.h"
 
-// func tile1AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// func tile1x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile1AVX512(SB), NOSPLIT, $0-64
-	MOVQ   a+16(FP), AX
-	MOVQ   lda+24(FP), CX
-	MOVQ   b+40(FP), CX
-	MOVQ   seg+32(FP), DX
-	MOVQ   run+48(FP), BX
-	MOVQ   segs+56(FP), SI
+TEXT ·tile1x64AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	MOVQ   b+48(FP), CX
+	MOVQ   seg+40(FP), DX
+	MOVQ   run+56(FP), BX
+	MOVQ   segs+64(FP), SI
 	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
 	MOVQ   BX, DI
 	SHLQ   $0x03, DI
 	SUBQ   DI, DX
 
 segment:
 	MOVQ BX, DI
-	SUBQ $0x02, DI
+	SUBQ $0x04, DI
 	JB   tail
 
 loop:
 	PREFETCHT0   2048(CX)
-	VMOVDQU64    (CX), Z1
-	VPMULLQ.BCST (AX), Z1, Z1
-	VPADDQ       Z1, Z0, Z0
+	VMOVDQU64    (CX), Z2
+	VPMULLQ.BCST (AX), Z2, Z2
+	VPADDQ       Z2, Z0, Z0
 	PREFETCHT0   2112(CX)
-	VMOVDQU64    64(CX), Z1
-	VPMULLQ.BCST 8(AX), Z1, Z1
-	VPADDQ       Z1, Z0, Z0
-	ADDQ         $0x10, AX
-	ADDQ         $0x00000080, CX
-	SUBQ         $0x02, DI
+	VMOVDQU64    64(CX), Z2
+	VPMULLQ.BCST 8(AX), Z2, Z2
+	VPADDQ       Z2, Z1, Z1
+	PREFETCHT0   2176(CX)
+	VMOVDQU64    128(CX), Z2
+	VPMULLQ.BCST 16(AX), Z2, Z2
+	VPADDQ       Z2, Z0, Z0
+	PREFETCHT0   2240(CX)
+	VMOVDQU64    192(CX), Z2
+	VPMULLQ.BCST 24(AX), Z2, Z2
+	VPADDQ       Z2, Z1, Z1
+	ADDQ         $0x20, AX
+	ADDQ         $0x00000100, CX
+	SUBQ         $0x04, DI
 	JAE          loop
 
 tail:
-	ADDQ $0x02, DI
+	ADDQ $0x04, DI
 	JZ   next
 
 one:
 	PREFETCHT0   2048(CX)
-	VMOVDQU64    (CX), Z1
-	VPMULLQ.BCST (AX), Z1, Z1
-	VPADDQ       Z1, Z0, Z0
+	VMOVDQU64    (CX), Z2
+	VPMULLQ.BCST (AX), Z2, Z2
+	VPADDQ       Z2, Z0, Z0
 	ADDQ         $0x08, AX
 	ADDQ         $0x00000040, CX
 	DECQ         DI
 	JNZ          one
 
 next:
-	ADDQ      DX, AX
-	DECQ      SI
-	JNZ       segment
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	VPADDQ    (AX), Z0, Z0
-	VMOVDQU64 Z0, (AX)
+	ADDQ        DX, AX
+	DECQ        SI
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	VPADDQ      Z1, Z0, Z0
+	MOVQ        columns+16(FP), CX
+	KMOVW       CX, K1
+	VMOVDQU64.Z (AX), K1, Z1
+	VPADDQ      Z1, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
 	VZEROUPPER
 	RET
 
-// func tile4AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// func tile4x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile4AVX512(SB), NOSPLIT, $0-64
-	MOVQ   a+16(FP), AX
-	MOVQ   lda+24(FP), CX
+TEXT ·tile4x64AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
 	LEAQ   (CX)(CX*2), DX
-	MOVQ   b+40(FP), BX
-	MOVQ   seg+32(FP), SI
-	MOVQ   run+48(FP), DI
-	MOVQ   segs+56(FP), R8
+	MOVQ   b+48(FP), BX
+	MOVQ   seg+40(FP), SI
+	MOVQ   run+56(FP), DI
+	MOVQ   segs+64(FP), R8
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -132,36 +145,42 @@ one:
 	JNZ          one
 
 next:
-	ADDQ      SI, AX
-	DECQ      R8
-	JNZ       segment
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	VPADDQ    (AX), Z0, Z0
-	VMOVDQU64 Z0, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z1, Z1
-	VMOVDQU64 Z1, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z2, Z2
-	VMOVDQU64 Z2, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z3, Z3
-	VMOVDQU64 Z3, (AX)
+	ADDQ        SI, AX
+	DECQ        R8
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	MOVQ        columns+16(FP), DX
+	KMOVW       DX, K1
+	VMOVDQU64.Z (AX), K1, Z4
+	VPADDQ      Z4, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z1, Z1
+	VMOVDQU64   Z1, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z2, Z2
+	VMOVDQU64   Z2, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z3, Z3
+	VMOVDQU64   Z3, K1, (AX)
 	VZEROUPPER
 	RET
 
-// func tile8AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// func tile8x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·tile8AVX512(SB), NOSPLIT, $0-64
-	MOVQ   a+16(FP), AX
-	MOVQ   lda+24(FP), CX
+TEXT ·tile8x64AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
 	LEAQ   (CX)(CX*2), DX
 	LEAQ   (AX)(CX*4), BX
-	MOVQ   b+40(FP), SI
-	MOVQ   seg+32(FP), DI
-	MOVQ   run+48(FP), R8
-	MOVQ   segs+56(FP), R9
+	MOVQ   b+48(FP), SI
+	MOVQ   seg+40(FP), DI
+	MOVQ   run+56(FP), R8
+	MOVQ   segs+64(FP), R9
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -252,41 +271,721 @@ one:
 	JNZ          one
 
 next:
-	ADDQ      DI, AX
-	ADDQ      DI, BX
-	DECQ      R9
-	JNZ       segment
-	MOVQ      c+0(FP), AX
-	MOVQ      ldc+8(FP), CX
-	VPADDQ    (AX), Z0, Z0
-	VMOVDQU64 Z0, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z1, Z1
-	VMOVDQU64 Z1, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z2, Z2
-	VMOVDQU64 Z2, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z3, Z3
-	VMOVDQU64 Z3, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z4, Z4
-	VMOVDQU64 Z4, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z5, Z5
-	VMOVDQU64 Z5, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z6, Z6
-	VMOVDQU64 Z6, (AX)
-	ADDQ      CX, AX
-	VPADDQ    (AX), Z7, Z7
-	VMOVDQU64 Z7, (AX)
+	ADDQ        DI, AX
+	ADDQ        DI, BX
+	DECQ        R9
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	MOVQ        columns+16(FP), DX
+	KMOVW       DX, K1
+	VMOVDQU64.Z (AX), K1, Z8
+	VPADDQ      Z8, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z1, Z1
+	VMOVDQU64   Z1, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z2, Z2
+	VMOVDQU64   Z2, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z3, Z3
+	VMOVDQU64   Z3, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z4, Z4
+	VMOVDQU64   Z4, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z5, Z5
+	VMOVDQU64   Z5, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z6, Z6
+	VMOVDQU64   Z6, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z7, Z7
+	VMOVDQU64   Z7, K1, (AX)
 	VZEROUPPER
 	RET
 
-// func tile1AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// func tile1x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, AVX512IFMA, MMX+
+TEXT ·tile1x52IFMA(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	MOVQ   b+48(FP), CX
+	MOVQ   seg+40(FP), DX
+	MOVQ   run+56(FP), BX
+	MOVQ   segs+64(FP), SI
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	SUBQ   DI, DX
+
+segment:
+	MOVQ BX, DI
+	SUBQ $0x04, DI
+	JB   tail
+
+loop:
+	PREFETCHT0       2048(CX)
+	VMOVDQU64        (CX), Z4
+	VPMADD52LUQ.BCST (AX), Z4, Z0
+	PREFETCHT0       2112(CX)
+	VMOVDQU64        64(CX), Z4
+	VPMADD52LUQ.BCST 8(AX), Z4, Z1
+	PREFETCHT0       2176(CX)
+	VMOVDQU64        128(CX), Z4
+	VPMADD52LUQ.BCST 16(AX), Z4, Z2
+	PREFETCHT0       2240(CX)
+	VMOVDQU64        192(CX), Z4
+	VPMADD52LUQ.BCST 24(AX), Z4, Z3
+	ADDQ             $0x20, AX
+	ADDQ             $0x00000100, CX
+	SUBQ             $0x04, DI
+	JAE              loop
+
+tail:
+	ADDQ $0x04, DI
+	JZ   next
+
+one:
+	PREFETCHT0       2048(CX)
+	VMOVDQU64        (CX), Z4
+	VPMADD52LUQ.BCST (AX), Z4, Z0
+	ADDQ             $0x08, AX
+	ADDQ             $0x00000040, CX
+	DECQ             DI
+	JNZ              one
+
+next:
+	ADDQ        DX, AX
+	DECQ        SI
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	VPADDQ      Z1, Z0, Z0
+	VPADDQ      Z3, Z2, Z2
+	VPADDQ      Z2, Z0, Z0
+	MOVQ        columns+16(FP), CX
+	KMOVW       CX, K1
+	VMOVDQU64.Z (AX), K1, Z1
+	VPADDQ      Z1, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
+	VZEROUPPER
+	RET
+
+// func tile4x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, AVX512IFMA, MMX+
+TEXT ·tile4x52IFMA(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   b+48(FP), BX
+	MOVQ   seg+40(FP), SI
+	MOVQ   run+56(FP), DI
+	MOVQ   segs+64(FP), R8
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   DI, R9
+	SHLQ   $0x03, R9
+	SUBQ   R9, SI
+
+segment:
+	MOVQ DI, R9
+	SUBQ $0x02, R9
+	JB   tail
+
+loop:
+	PREFETCHT0       2048(BX)
+	VMOVDQU64        (BX), Z8
+	VPMADD52LUQ.BCST (AX), Z8, Z0
+	VPMADD52LUQ.BCST (AX)(CX*1), Z8, Z2
+	VPMADD52LUQ.BCST (AX)(CX*2), Z8, Z4
+	VPMADD52LUQ.BCST (AX)(DX*1), Z8, Z6
+	PREFETCHT0       2112(BX)
+	VMOVDQU64        64(BX), Z8
+	VPMADD52LUQ.BCST 8(AX), Z8, Z1
+	VPMADD52LUQ.BCST 8(AX)(CX*1), Z8, Z3
+	VPMADD52LUQ.BCST 8(AX)(CX*2), Z8, Z5
+	VPMADD52LUQ.BCST 8(AX)(DX*1), Z8, Z7
+	ADDQ             $0x10, AX
+	ADDQ             $0x00000080, BX
+	SUBQ             $0x02, R9
+	JAE              loop
+
+tail:
+	ADDQ $0x02, R9
+	JZ   next
+
+one:
+	PREFETCHT0       2048(BX)
+	VMOVDQU64        (BX), Z8
+	VPMADD52LUQ.BCST (AX), Z8, Z0
+	VPMADD52LUQ.BCST (AX)(CX*1), Z8, Z2
+	VPMADD52LUQ.BCST (AX)(CX*2), Z8, Z4
+	VPMADD52LUQ.BCST (AX)(DX*1), Z8, Z6
+	ADDQ             $0x08, AX
+	ADDQ             $0x00000040, BX
+	DECQ             R9
+	JNZ              one
+
+next:
+	ADDQ        SI, AX
+	DECQ        R8
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	VPADDQ      Z1, Z0, Z0
+	VPADDQ      Z3, Z2, Z2
+	VPADDQ      Z5, Z4, Z4
+	VPADDQ      Z7, Z6, Z6
+	MOVQ        columns+16(FP), DX
+	KMOVW       DX, K1
+	VMOVDQU64.Z (AX), K1, Z1
+	VPADDQ      Z1, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z2, Z2
+	VMOVDQU64   Z2, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z4, Z4
+	VMOVDQU64   Z4, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z6, Z6
+	VMOVDQU64   Z6, K1, (AX)
+	VZEROUPPER
+	RET
+
+// func tile8x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, AVX512IFMA, MMX+
+TEXT ·tile8x52IFMA(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(CX*4), BX
+	MOVQ   b+48(FP), SI
+	MOVQ   seg+40(FP), DI
+	MOVQ   run+56(FP), R8
+	MOVQ   segs+64(FP), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   R8, R10
+	SHLQ   $0x03, R10
+	SUBQ   R10, DI
+
+segment:
+	MOVQ R8, R10
+	SUBQ $0x02, R10
+	JB   tail
+
+loop:
+	PREFETCHT0       2048(SI)
+	VMOVDQU64        (SI), Z8
+	VPMADD52LUQ.BCST (AX), Z8, Z0
+	VPMADD52LUQ.BCST (AX)(CX*1), Z8, Z1
+	VPMADD52LUQ.BCST (AX)(CX*2), Z8, Z2
+	VPMADD52LUQ.BCST (AX)(DX*1), Z8, Z3
+	VPMADD52LUQ.BCST (BX), Z8, Z4
+	VPMADD52LUQ.BCST (BX)(CX*1), Z8, Z5
+	VPMADD52LUQ.BCST (BX)(CX*2), Z8, Z6
+	VPMADD52LUQ.BCST (BX)(DX*1), Z8, Z7
+	PREFETCHT0       2112(SI)
+	VMOVDQU64        64(SI), Z8
+	VPMADD52LUQ.BCST 8(AX), Z8, Z0
+	VPMADD52LUQ.BCST 8(AX)(CX*1), Z8, Z1
+	VPMADD52LUQ.BCST 8(AX)(CX*2), Z8, Z2
+	VPMADD52LUQ.BCST 8(AX)(DX*1), Z8, Z3
+	VPMADD52LUQ.BCST 8(BX), Z8, Z4
+	VPMADD52LUQ.BCST 8(BX)(CX*1), Z8, Z5
+	VPMADD52LUQ.BCST 8(BX)(CX*2), Z8, Z6
+	VPMADD52LUQ.BCST 8(BX)(DX*1), Z8, Z7
+	ADDQ             $0x10, AX
+	ADDQ             $0x10, BX
+	ADDQ             $0x00000080, SI
+	SUBQ             $0x02, R10
+	JAE              loop
+
+tail:
+	ADDQ $0x02, R10
+	JZ   next
+
+one:
+	PREFETCHT0       2048(SI)
+	VMOVDQU64        (SI), Z8
+	VPMADD52LUQ.BCST (AX), Z8, Z0
+	VPMADD52LUQ.BCST (AX)(CX*1), Z8, Z1
+	VPMADD52LUQ.BCST (AX)(CX*2), Z8, Z2
+	VPMADD52LUQ.BCST (AX)(DX*1), Z8, Z3
+	VPMADD52LUQ.BCST (BX), Z8, Z4
+	VPMADD52LUQ.BCST (BX)(CX*1), Z8, Z5
+	VPMADD52LUQ.BCST (BX)(CX*2), Z8, Z6
+	VPMADD52LUQ.BCST (BX)(DX*1), Z8, Z7
+	ADDQ             $0x08, AX
+	ADDQ             $0x08, BX
+	ADDQ             $0x00000040, SI
+	DECQ             R10
+	JNZ              one
+
+next:
+	ADDQ        DI, AX
+	ADDQ        DI, BX
+	DECQ        R9
+	JNZ         segment
+	MOVQ        c+0(FP), AX
+	MOVQ        ldc+8(FP), CX
+	MOVQ        columns+16(FP), DX
+	KMOVW       DX, K1
+	VMOVDQU64.Z (AX), K1, Z8
+	VPADDQ      Z8, Z0, Z0
+	VMOVDQU64   Z0, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z1, Z1
+	VMOVDQU64   Z1, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z2, Z2
+	VMOVDQU64   Z2, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z3, Z3
+	VMOVDQU64   Z3, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z4, Z4
+	VMOVDQU64   Z4, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z5, Z5
+	VMOVDQU64   Z5, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z6, Z6
+	VMOVDQU64   Z6, K1, (AX)
+	ADDQ        CX, AX
+	VMOVDQU64.Z (AX), K1, Z0
+	VPADDQ      Z0, Z7, Z7
+	VMOVDQU64   Z7, K1, (AX)
+	VZEROUPPER
+	RET
+
+// func tile1x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile1x32AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	MOVQ   b+48(FP), CX
+	MOVQ   seg+40(FP), DX
+	MOVQ   run+56(FP), BX
+	MOVQ   segs+64(FP), SI
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	MOVQ   BX, DI
+	SHLQ   $0x03, DI
+	SUBQ   DI, DX
+
+segment:
+	MOVQ BX, DI
+	SUBQ $0x04, DI
+	JB   tail
+
+loop:
+	PREFETCHT0   2048(CX)
+	VMOVDQU64    (CX), Z2
+	VPMULLD.BCST (AX), Z2, Z2
+	VPADDD       Z2, Z0, Z0
+	PREFETCHT0   2112(CX)
+	VMOVDQU64    64(CX), Z2
+	VPMULLD.BCST 8(AX), Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	PREFETCHT0   2176(CX)
+	VMOVDQU64    128(CX), Z2
+	VPMULLD.BCST 16(AX), Z2, Z2
+	VPADDD       Z2, Z0, Z0
+	PREFETCHT0   2240(CX)
+	VMOVDQU64    192(CX), Z2
+	VPMULLD.BCST 24(AX), Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	ADDQ         $0x20, AX
+	ADDQ         $0x00000100, CX
+	SUBQ         $0x04, DI
+	JAE          loop
+
+tail:
+	ADDQ $0x04, DI
+	JZ   next
+
+one:
+	PREFETCHT0   2048(CX)
+	VMOVDQU64    (CX), Z2
+	VPMULLD.BCST (AX), Z2, Z2
+	VPADDD       Z2, Z0, Z0
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DI
+	JNZ          one
+
+next:
+	ADDQ          DX, AX
+	DECQ          SI
+	JNZ           segment
+	MOVQ          c+0(FP), AX
+	MOVQ          ldc+8(FP), CX
+	VPADDD        Z1, Z0, Z0
+	MOVQ          columns+16(FP), CX
+	KMOVW         CX, K1
+	KSHIFTRW      $0x08, K1, K2
+	VPMOVZXDQ     Y0, Z1
+	VMOVDQU64.Z   (AX), K1, Z2
+	VPADDQ        Z2, Z1, Z1
+	VMOVDQU64     Z1, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile4x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile4x32AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	MOVQ   b+48(FP), BX
+	MOVQ   seg+40(FP), SI
+	MOVQ   run+56(FP), DI
+	MOVQ   segs+64(FP), R8
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	MOVQ   DI, R9
+	SHLQ   $0x03, R9
+	SUBQ   R9, SI
+
+segment:
+	MOVQ DI, R9
+	SUBQ $0x02, R9
+	JB   tail
+
+loop:
+	PREFETCHT0   2048(BX)
+	VMOVDQU64    (BX), Z4
+	VPMULLD.BCST (AX), Z4, Z5
+	VPADDD       Z5, Z0, Z0
+	VPMULLD.BCST (AX)(CX*1), Z4, Z5
+	VPADDD       Z5, Z1, Z1
+	VPMULLD.BCST (AX)(CX*2), Z4, Z5
+	VPADDD       Z5, Z2, Z2
+	VPMULLD.BCST (AX)(DX*1), Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	PREFETCHT0   2112(BX)
+	VMOVDQU64    64(BX), Z4
+	VPMULLD.BCST 8(AX), Z4, Z5
+	VPADDD       Z5, Z0, Z0
+	VPMULLD.BCST 8(AX)(CX*1), Z4, Z5
+	VPADDD       Z5, Z1, Z1
+	VPMULLD.BCST 8(AX)(CX*2), Z4, Z5
+	VPADDD       Z5, Z2, Z2
+	VPMULLD.BCST 8(AX)(DX*1), Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	ADDQ         $0x10, AX
+	ADDQ         $0x00000080, BX
+	SUBQ         $0x02, R9
+	JAE          loop
+
+tail:
+	ADDQ $0x02, R9
+	JZ   next
+
+one:
+	PREFETCHT0   2048(BX)
+	VMOVDQU64    (BX), Z4
+	VPMULLD.BCST (AX), Z4, Z5
+	VPADDD       Z5, Z0, Z0
+	VPMULLD.BCST (AX)(CX*1), Z4, Z5
+	VPADDD       Z5, Z1, Z1
+	VPMULLD.BCST (AX)(CX*2), Z4, Z5
+	VPADDD       Z5, Z2, Z2
+	VPMULLD.BCST (AX)(DX*1), Z4, Z4
+	VPADDD       Z4, Z3, Z3
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000040, BX
+	DECQ         R9
+	JNZ          one
+
+next:
+	ADDQ          SI, AX
+	DECQ          R8
+	JNZ           segment
+	MOVQ          c+0(FP), AX
+	MOVQ          ldc+8(FP), CX
+	MOVQ          columns+16(FP), DX
+	KMOVW         DX, K1
+	KSHIFTRW      $0x08, K1, K2
+	VPMOVZXDQ     Y0, Z4
+	VMOVDQU64.Z   (AX), K1, Z5
+	VPADDQ        Z5, Z4, Z4
+	VMOVDQU64     Z4, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z4
+	VPADDQ        Z4, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y1, Z0
+	VMOVDQU64.Z   (AX), K1, Z4
+	VPADDQ        Z4, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y2, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y3, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z3, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile8x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·tile8x32AVX512(SB), NOSPLIT, $0-72
+	MOVQ   a+24(FP), AX
+	MOVQ   lda+32(FP), CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(CX*4), BX
+	MOVQ   b+48(FP), SI
+	MOVQ   seg+40(FP), DI
+	MOVQ   run+56(FP), R8
+	MOVQ   segs+64(FP), R9
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	MOVQ   R8, R10
+	SHLQ   $0x03, R10
+	SUBQ   R10, DI
+
+segment:
+	MOVQ R8, R10
+	SUBQ $0x02, R10
+	JB   tail
+
+loop:
+	PREFETCHT0   2048(SI)
+	VMOVDQU64    (SI), Z8
+	VPMULLD.BCST (AX), Z8, Z9
+	VPADDD       Z9, Z0, Z0
+	VPMULLD.BCST (AX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z1, Z1
+	VPMULLD.BCST (AX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z2, Z2
+	VPMULLD.BCST (AX)(DX*1), Z8, Z9
+	VPADDD       Z9, Z3, Z3
+	VPMULLD.BCST (BX), Z8, Z9
+	VPADDD       Z9, Z4, Z4
+	VPMULLD.BCST (BX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z5, Z5
+	VPMULLD.BCST (BX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z6, Z6
+	VPMULLD.BCST (BX)(DX*1), Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	PREFETCHT0   2112(SI)
+	VMOVDQU64    64(SI), Z8
+	VPMULLD.BCST 8(AX), Z8, Z9
+	VPADDD       Z9, Z0, Z0
+	VPMULLD.BCST 8(AX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z1, Z1
+	VPMULLD.BCST 8(AX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z2, Z2
+	VPMULLD.BCST 8(AX)(DX*1), Z8, Z9
+	VPADDD       Z9, Z3, Z3
+	VPMULLD.BCST 8(BX), Z8, Z9
+	VPADDD       Z9, Z4, Z4
+	VPMULLD.BCST 8(BX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z5, Z5
+	VPMULLD.BCST 8(BX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z6, Z6
+	VPMULLD.BCST 8(BX)(DX*1), Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x02, R10
+	JAE          loop
+
+tail:
+	ADDQ $0x02, R10
+	JZ   next
+
+one:
+	PREFETCHT0   2048(SI)
+	VMOVDQU64    (SI), Z8
+	VPMULLD.BCST (AX), Z8, Z9
+	VPADDD       Z9, Z0, Z0
+	VPMULLD.BCST (AX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z1, Z1
+	VPMULLD.BCST (AX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z2, Z2
+	VPMULLD.BCST (AX)(DX*1), Z8, Z9
+	VPADDD       Z9, Z3, Z3
+	VPMULLD.BCST (BX), Z8, Z9
+	VPADDD       Z9, Z4, Z4
+	VPMULLD.BCST (BX)(CX*1), Z8, Z9
+	VPADDD       Z9, Z5, Z5
+	VPMULLD.BCST (BX)(CX*2), Z8, Z9
+	VPADDD       Z9, Z6, Z6
+	VPMULLD.BCST (BX)(DX*1), Z8, Z8
+	VPADDD       Z8, Z7, Z7
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x00000040, SI
+	DECQ         R10
+	JNZ          one
+
+next:
+	ADDQ          DI, AX
+	ADDQ          DI, BX
+	DECQ          R9
+	JNZ           segment
+	MOVQ          c+0(FP), AX
+	MOVQ          ldc+8(FP), CX
+	MOVQ          columns+16(FP), DX
+	KMOVW         DX, K1
+	KSHIFTRW      $0x08, K1, K2
+	VPMOVZXDQ     Y0, Z8
+	VMOVDQU64.Z   (AX), K1, Z9
+	VPADDQ        Z9, Z8, Z8
+	VMOVDQU64     Z8, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z8
+	VPADDQ        Z8, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y1, Z0
+	VMOVDQU64.Z   (AX), K1, Z8
+	VPADDQ        Z8, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z1, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y2, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z2, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y3, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z3, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y4, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z4, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y5, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z5, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y6, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z6, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	ADDQ          CX, AX
+	VPMOVZXDQ     Y7, Z0
+	VMOVDQU64.Z   (AX), K1, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K1, (AX)
+	VEXTRACTI64X4 $0x01, Z7, Y0
+	VPMOVZXDQ     Y0, Z0
+	VMOVDQU64.Z   64(AX), K2, Z1
+	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64     Z0, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func tile1x64AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 // Requires: AVX, AVX2, MMX+
-TEXT ·tile1AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile1x64AVX2(SB), NOSPLIT, $0-64
 	MOVQ  a+16(FP), AX
 	MOVQ  lda+24(FP), CX
 	MOVQ  b+40(FP), CX
@@ -385,9 +1084,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func tile2AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// func tile2x64AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 // Requires: AVX, AVX2, MMX+
-TEXT ·tile2AVX2(SB), NOSPLIT, $0-64
+TEXT ·tile2x64AVX2(SB), NOSPLIT, $0-64
 	MOVQ  a+16(FP), AX
 	MOVQ  lda+24(FP), CX
 	MOVQ  b+40(FP), DX
@@ -450,22 +1149,229 @@ one:
 	VPADDD       Y1, Y3, Y3
 	VPSLLQ       $0x20, Y3, Y3
 	VPADDQ       Y3, Y2, Y2
+	VPSHUFD      $0xb1, Y5, Y1
+	VPADDD       Y1, Y5, Y5
+	VPSLLQ       $0x20, Y5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSHUFD      $0xb1, Y7, Y1
+	VPADDD       Y1, Y7, Y7
+	VPSLLQ       $0x20, Y7, Y7
+	VPADDQ       Y7, Y6, Y6
 	VPADDQ       (AX), Y0, Y0
 	VMOVDQU      Y0, (AX)
 	VPADDQ       32(AX), Y2, Y2
 	VMOVDQU      Y2, 32(AX)
 	ADDQ         CX, AX
-	VPSHUFD      $0xb1, Y5, Y0
-	VPADDD       Y0, Y5, Y5
-	VPSLLQ       $0x20, Y5, Y5
-	VPADDQ       Y5, Y4, Y4
-	VPSHUFD      $0xb1, Y7, Y0
-	VPADDD       Y0, Y7, Y7
-	VPSLLQ       $0x20, Y7, Y7
-	VPADDQ       Y7, Y6, Y6
 	VPADDQ       (AX), Y4, Y4
 	VMOVDQU      Y4, (AX)
 	VPADDQ       32(AX), Y6, Y6
 	VMOVDQU      Y6, 32(AX)
+	VZEROUPPER
+	RET
+
+// func tile1x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX2, MMX+
+TEXT ·tile1x32AVX2(SB), NOSPLIT, $0-64
+	MOVQ  a+16(FP), AX
+	MOVQ  lda+24(FP), CX
+	MOVQ  b+40(FP), CX
+	MOVQ  seg+32(FP), DX
+	MOVQ  run+48(FP), BX
+	MOVQ  segs+56(FP), SI
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  BX, DI
+	SHLQ  $0x03, DI
+	SUBQ  DI, DX
+
+segment:
+	MOVQ BX, DI
+	SUBQ $0x02, DI
+	JB   tail
+
+loop:
+	PREFETCHT0   2048(CX)
+	VMOVDQU      (CX), Y4
+	VMOVDQU      32(CX), Y5
+	VPBROADCASTD (AX), Y6
+	VPMULLD      Y6, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPMULLD      Y6, Y5, Y4
+	VPADDD       Y4, Y1, Y1
+	PREFETCHT0   2112(CX)
+	VMOVDQU      64(CX), Y4
+	VMOVDQU      96(CX), Y5
+	VPBROADCASTD 8(AX), Y6
+	VPMULLD      Y6, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMULLD      Y6, Y5, Y4
+	VPADDD       Y4, Y3, Y3
+	ADDQ         $0x10, AX
+	ADDQ         $0x00000080, CX
+	SUBQ         $0x02, DI
+	JAE          loop
+
+tail:
+	ADDQ $0x02, DI
+	JZ   next
+
+one:
+	PREFETCHT0   2048(CX)
+	VMOVDQU      (CX), Y4
+	VMOVDQU      32(CX), Y5
+	VPBROADCASTD (AX), Y6
+	VPMULLD      Y6, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPMULLD      Y6, Y5, Y4
+	VPADDD       Y4, Y1, Y1
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000040, CX
+	DECQ         DI
+	JNZ          one
+
+next:
+	ADDQ         DX, AX
+	DECQ         SI
+	JNZ          segment
+	MOVQ         c+0(FP), AX
+	MOVQ         ldc+8(FP), CX
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VPMOVZXDQ    X0, Y2
+	VPADDQ       (AX), Y2, Y2
+	VMOVDQU      Y2, (AX)
+	VEXTRACTI128 $0x01, Y0, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	VPMOVZXDQ    X1, Y0
+	VPADDQ       64(AX), Y0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VEXTRACTI128 $0x01, Y1, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       96(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
+	VZEROUPPER
+	RET
+
+// func tile4x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+// Requires: AVX, AVX2, MMX+
+TEXT ·tile4x32AVX2(SB), NOSPLIT, $0-64
+	MOVQ  a+16(FP), AX
+	MOVQ  lda+24(FP), CX
+	LEAQ  (CX)(CX*2), DX
+	MOVQ  b+40(FP), BX
+	MOVQ  seg+32(FP), SI
+	MOVQ  run+48(FP), DI
+	MOVQ  segs+56(FP), R8
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  DI, R9
+	SHLQ  $0x03, R9
+	SUBQ  R9, SI
+
+segment:
+	MOVQ DI, R9
+
+one:
+	PREFETCHT0   2048(BX)
+	VMOVDQU      (BX), Y8
+	VMOVDQU      32(BX), Y9
+	VPBROADCASTD (AX), Y10
+	VPMULLD      Y10, Y8, Y11
+	VPADDD       Y11, Y0, Y0
+	VPMULLD      Y10, Y9, Y10
+	VPADDD       Y10, Y1, Y1
+	VPBROADCASTD (AX)(CX*1), Y10
+	VPMULLD      Y10, Y8, Y11
+	VPADDD       Y11, Y2, Y2
+	VPMULLD      Y10, Y9, Y10
+	VPADDD       Y10, Y3, Y3
+	VPBROADCASTD (AX)(CX*2), Y10
+	VPMULLD      Y10, Y8, Y11
+	VPADDD       Y11, Y4, Y4
+	VPMULLD      Y10, Y9, Y10
+	VPADDD       Y10, Y5, Y5
+	VPBROADCASTD (AX)(DX*1), Y10
+	VPMULLD      Y10, Y8, Y8
+	VPADDD       Y8, Y6, Y6
+	VPMULLD      Y10, Y9, Y8
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $0x08, AX
+	ADDQ         $0x00000040, BX
+	DECQ         R9
+	JNZ          one
+	ADDQ         SI, AX
+	DECQ         R8
+	JNZ          segment
+	MOVQ         c+0(FP), AX
+	MOVQ         ldc+8(FP), CX
+	VPMOVZXDQ    X0, Y8
+	VPADDQ       (AX), Y8, Y8
+	VMOVDQU      Y8, (AX)
+	VEXTRACTI128 $0x01, Y0, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	VPMOVZXDQ    X1, Y0
+	VPADDQ       64(AX), Y0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VEXTRACTI128 $0x01, Y1, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       96(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
+	ADDQ         CX, AX
+	VPMOVZXDQ    X2, Y0
+	VPADDQ       (AX), Y0, Y0
+	VMOVDQU      Y0, (AX)
+	VEXTRACTI128 $0x01, Y2, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	VPMOVZXDQ    X3, Y0
+	VPADDQ       64(AX), Y0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VEXTRACTI128 $0x01, Y3, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       96(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
+	ADDQ         CX, AX
+	VPMOVZXDQ    X4, Y0
+	VPADDQ       (AX), Y0, Y0
+	VMOVDQU      Y0, (AX)
+	VEXTRACTI128 $0x01, Y4, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	VPMOVZXDQ    X5, Y0
+	VPADDQ       64(AX), Y0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VEXTRACTI128 $0x01, Y5, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       96(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
+	ADDQ         CX, AX
+	VPMOVZXDQ    X6, Y0
+	VPADDQ       (AX), Y0, Y0
+	VMOVDQU      Y0, (AX)
+	VEXTRACTI128 $0x01, Y6, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       32(AX), Y0, Y0
+	VMOVDQU      Y0, 32(AX)
+	VPMOVZXDQ    X7, Y0
+	VPADDQ       64(AX), Y0, Y0
+	VMOVDQU      Y0, 64(AX)
+	VEXTRACTI128 $0x01, Y7, X0
+	VPMOVZXDQ    X0, Y0
+	VPADDQ       96(AX), Y0, Y0
+	VMOVDQU      Y0, 96(AX)
 	VZEROUPPER
 	RET

@@ -4,27 +4,67 @@
 
 package ring
 
-// tile1AVX512 adds the product of 1 rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.
+// tile1x64AVX512 adds the product of 1 rows of a by a strip b to c, modulo 2^64. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape
-func tile1AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+func tile1x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 
-// tile4AVX512 adds the product of 4 rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.
+// tile4x64AVX512 adds the product of 4 rows of a by a strip b to c, modulo 2^64. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape
-func tile4AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+func tile4x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 
-// tile8AVX512 adds the product of 8 rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.
+// tile8x64AVX512 adds the product of 8 rows of a by a strip b to c, modulo 2^64. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape
-func tile8AVX512(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+func tile8x64AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 
-// tile1AVX2 adds the product of 1 rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.
+// tile1x52IFMA adds the product of 1 rows of a by a strip b to c, modulo 2^52. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape
-func tile1AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+func tile1x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 
-// tile2AVX2 adds the product of 2 rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.
+// tile4x52IFMA adds the product of 4 rows of a by a strip b to c, modulo 2^52. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape
-func tile2AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+func tile4x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile8x52IFMA adds the product of 8 rows of a by a strip b to c, modulo 2^52. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
+//
+//go:noescape
+func tile8x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile1x32AVX512 adds the product of 1 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
+//
+//go:noescape
+func tile1x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile4x32AVX512 adds the product of 4 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
+//
+//go:noescape
+func tile4x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile8x32AVX512 adds the product of 8 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
+//
+//go:noescape
+func tile8x32AVX512(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile1x64AVX2 adds the product of 1 rows of a by a strip b to c, modulo 2^64. Strides are in bytes, run and segs at least 1.
+//
+//go:noescape
+func tile1x64AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile2x64AVX2 adds the product of 2 rows of a by a strip b to c, modulo 2^64. Strides are in bytes, run and segs at least 1.
+//
+//go:noescape
+func tile2x64AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile1x32AVX2 adds the product of 1 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1.
+//
+//go:noescape
+func tile1x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// tile4x32AVX2 adds the product of 4 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1.
+//
+//go:noescape
+func tile4x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)

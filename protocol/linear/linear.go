@@ -58,7 +58,7 @@ func newWeights(self int, l Layer, b share.Share, e []uint64) *Weights {
 		ring.AddTo(v, e)
 		ring.Reduce(v, l.Width)
 	}
-	return &Weights{Layer: l, B: b, E: e, v: ring.NewFilter(l.Conv, v), e: ring.NewFilter(l.Conv, e)}
+	return &Weights{Layer: l, B: b, E: e, v: ring.NewFilter(l.Conv, v, l.Width), e: ring.NewFilter(l.Conv, e, l.Width)}
 }
 
 // Deal turns this party's shares of the weights of all layers, w[i] of

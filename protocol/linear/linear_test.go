@@ -43,7 +43,7 @@ func split(t *testing.T, rng *rand.ChaCha8, v []uint64, k, n int) []share.Share 
 // product is the ideal X∗W.
 func product(c ring.Conv, x, w []uint64, batch, k int) []uint64 {
 	z := make([]uint64, batch*c.OutLen())
-	ring.NewFilter(c, w).MulAdd(z, x, batch)
+	ring.NewFilter(c, w, k).MulAdd(z, x, batch)
 	ring.Reduce(z, k)
 	return z
 }

@@ -62,7 +62,7 @@ func TestPackingsAreExact(t *testing.T) {
 			b[i] = r.Uint64()
 		}
 		want, got, hits := make([]uint64, batch*c.OutLen()), make([]uint64, batch*c.OutLen()), make([]int, batch*c.OutLen())
-		ring.NewFilter(c, b).MulAdd(want, a, batch)
+		ring.NewFilter(c, b, 64).MulAdd(want, a, batch)
 		multiplyPacked(s, got, hits, a, b, batch)
 		for i := range want {
 			if got[i] != want[i] || hits[i] != 1 {

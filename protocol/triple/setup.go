@@ -75,7 +75,7 @@ func Setup(m *transport.Mesh, rng io.Reader, layers []Layer, b [][]uint64, batch
 		return nil, err
 	}
 	for l := range layers {
-		c.masks[l].own = ring.NewFilter(layers[l].Conv, b[l])
+		c.masks[l].own = ring.NewFilter(layers[l].Conv, b[l], layers[l].Width)
 	}
 	for i, used := range c.used() {
 		if !used {

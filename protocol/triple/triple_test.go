@@ -76,7 +76,7 @@ func run(t *testing.T, n, planned, batch int, extreme bool, layers ...Layer) {
 	}
 	for l, layer := range layers {
 		want := make([]uint64, batch*layer.Conv.OutLen())
-		ring.NewFilter(layer.Conv, sum(b, l)).MulAdd(want, sum(a, l), batch)
+		ring.NewFilter(layer.Conv, sum(b, l), layer.Width).MulAdd(want, sum(a, l), batch)
 		ring.Reduce(want, layer.Width)
 		got := sum(z, l)
 		ring.Reduce(got, layer.Width)

@@ -10,17 +10,24 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A kernel adds to rows rows of 8 words of c the product of as many rows of a
-// by a strip b of 8 columns.
+// A kernel adds to rows rows of c the product of as many rows of a by a strip b,
+// modulo 2^bits: 64 and 52 have strips of 8 columns, 32 of 16 columns.
 type kernel struct {
-	rows   int
-	avx512 bool
-	unroll int // products per row and turn of the inner loop
+	rows, bits int
+	isa        string
+	chains     int // independent sums of an output, for adding is slower than it is frequent
+	unroll     int // products per row and turn of the inner loop
 }
 
 func main() {
 	ConstraintExpr("amd64,!purego")
-	for _, k := range []kernel{{1, true, 2}, {4, true, 2}, {8, true, 2}, {1, false, 2}, {2, false, 1}} {
+	for _, k := range []kernel{
+		{1, 64, "AVX512", 2, 4}, {4, 64, "AVX512", 1, 2}, {8, 64, "AVX512", 1, 2},
+		{1, 52, "IFMA", 4, 4}, {4, 52, "IFMA", 2, 2}, {8, 52, "IFMA", 1, 2},
+		{1, 32, "AVX512", 2, 4}, {4, 32, "AVX512", 1, 2}, {8, 32, "AVX512", 1, 2},
+		{1, 64, "AVX2", 1, 2}, {2, 64, "AVX2", 1, 1},
+		{1, 32, "AVX2", 2, 2}, {4, 32, "AVX2", 1, 1},
+	} {
 		k.generate()
 	}
 	Generate()
@@ -32,17 +39,23 @@ func gp(name string) reg.GPVirtual { return Load(Param(name), GP64()).(reg.GPVir
 // in flight than the hardware asks for.
 const ahead = 2048
 
+// masked reports whether the kernel writes only the columns that its caller
+// names.
+func (k kernel) masked() bool { return k.isa != "AVX2" }
+
 // generate writes the kernel. All strides are in bytes; a row of a is segs runs
 // of run words, seg bytes from start to start.
 func (k kernel) generate() {
-	isa := "AVX2"
-	if k.avx512 {
-		isa = "AVX512"
+	name := fmt.Sprintf("tile%dx%d%s", k.rows, k.bits, k.isa)
+	doc := fmt.Sprintf("%s adds the product of %d rows of a by a strip b to c, modulo 2^%d. Strides are in bytes, run and segs at least 1.", name, k.rows, k.bits)
+	if k.masked() {
+		TEXT(name, NOSPLIT, "func(c *uint64, ldc, columns uintptr, a *uint64, lda, seg uintptr, b *uint64, run, segs uintptr)")
+		doc += " Bit j of columns is set for the words of c in use."
+	} else {
+		TEXT(name, NOSPLIT, "func(c *uint64, ldc uintptr, a *uint64, lda, seg uintptr, b *uint64, run, segs uintptr)")
 	}
-	name := fmt.Sprintf("tile%d%s", k.rows, isa)
-	TEXT(name, NOSPLIT, "func(c *uint64, ldc uintptr, a *uint64, lda, seg uintptr, b *uint64, run, segs uintptr)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s adds the product of %d rows of a by a strip b to c. Strides are in bytes, run and segs at least 1.", name, k.rows))
+	Doc(doc)
 	a, b := newRows(gp("a"), gp("lda"), k.rows), gp("b")
 	seg, run, segs := gp("seg"), gp("run"), gp("segs")
 	sums := k.sums()
@@ -80,8 +93,10 @@ func (k kernel) generate() {
 	DECQ(segs)
 	JNZ(LabelRef("segment"))
 
-	// In order of rows: c may be so narrow that a row of 8 words reaches into the next.
+	// In order of rows: c may be so narrow that without a mask a row reaches
+	// into the next.
 	c, ldc := gp("c"), gp("ldc")
+	sums.finish()
 	for i := range k.rows {
 		sums.store(i, c)
 		if i+1 < k.rows {
@@ -112,7 +127,7 @@ func newRows(base, stride reg.GPVirtual, n int) rows {
 	return r
 }
 
-// at is word u of row i.
+// at is word u of row i, or the low half of the word: the machine is little-endian.
 func (r rows) at(i, u int) Mem {
 	m := Mem{Base: r.base[i/4], Disp: 8 * u}
 	switch i % 4 {
@@ -135,89 +150,21 @@ func (r rows) add(n Op) {
 // sums are the accumulators of a tile.
 type sums interface {
 	step(a rows, b reg.GPVirtual, u int)
+	finish() // after all steps
 	store(i int, c reg.GPVirtual)
 }
 
 func (k kernel) sums() sums {
-	if k.avx512 {
-		var s sums512
-		for range k.rows {
-			z := ZMM()
-			VPXORQ(z, z, z)
-			s = append(s, z)
-		}
-		return s
+	switch {
+	case k.masked():
+		return newSums512(k)
+	case k.bits == 32:
+		return newSums32(k)
 	}
-	var s sums256
-	for range k.rows {
-		var r row256
-		for h := range 2 {
-			r.low[h], r.cross[h] = YMM(), YMM()
-			VPXOR(r.low[h], r.low[h], r.low[h])
-			VPXOR(r.cross[h], r.cross[h], r.cross[h])
-		}
-		s = append(s, r)
-	}
-	return s
+	return newSums64(k)
 }
 
-type sums512 []reg.VecVirtual
-
-func (s sums512) step(a rows, b reg.GPVirtual, u int) {
-	PREFETCHT0(Mem{Base: b, Disp: 64*u + ahead})
-	w := ZMM()
-	VMOVDQU64(Mem{Base: b, Disp: 64 * u}, w)
-	for i := range s {
-		t := ZMM()
-		VPMULLQ_BCST(a.at(i, u), w, t)
-		VPADDQ(t, s[i], s[i])
-	}
-}
-
-func (s sums512) store(i int, c reg.GPVirtual) {
-	VPADDQ(Mem{Base: c}, s[i], s[i])
-	VMOVDQU64(s[i], Mem{Base: c})
-}
-
-// row256 has the sums of low·low, of 64 bits, and of low·high and high·low, of
-// 32 bits each, which belong to the top half of a word.
-type row256 struct{ low, cross [2]reg.VecVirtual }
-
-type sums256 []row256
-
-func (s sums256) step(a rows, b reg.GPVirtual, u int) {
-	PREFETCHT0(Mem{Base: b, Disp: 64*u + ahead})
-	var w, swapped [2]reg.VecVirtual
-	for h := range w {
-		w[h], swapped[h] = YMM(), YMM()
-		VMOVDQU(Mem{Base: b, Disp: 64*u + 32*h}, w[h])
-		VPSHUFD(Imm(0xb1), w[h], swapped[h])
-	}
-	for i := range s {
-		x := YMM()
-		VPBROADCASTQ(a.at(i, u), x)
-		for h := range w {
-			t, v := YMM(), YMM()
-			VPMULUDQ(x, w[h], t)
-			VPMULLD(x, swapped[h], v)
-			VPADDD(v, s[i].cross[h], s[i].cross[h])
-			VPADDQ(t, s[i].low[h], s[i].low[h])
-		}
-	}
-}
-
-func (s sums256) store(i int, c reg.GPVirtual) {
-	for h := range 2 {
-		low, cross, t := s[i].low[h], s[i].cross[h], YMM()
-		VPSHUFD(Imm(0xb1), cross, t)
-		VPADDD(t, cross, cross)
-		VPSLLQ(Imm(32), cross, cross)
-		VPADDQ(cross, low, low)
-		s[i].low[h] = low
-	}
-	for h := range 2 {
-		m := Mem{Base: c, Disp: 32 * h}
-		VPADDQ(m, s[i].low[h], s[i].low[h])
-		VMOVDQU(s[i].low[h], m)
-	}
+func zero(r reg.VecVirtual) reg.VecVirtual {
+	VPXOR(r, r, r)
+	return r
 }

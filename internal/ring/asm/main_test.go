@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -34,19 +36,29 @@ func TestCommittedFilesAreCurrent(t *testing.T) {
 	}
 }
 
-// TestAVX2KernelsNeedNoAVX512 reads what the generator found the instructions to
-// require: this machine may have more than those that take these kernels.
-func TestAVX2KernelsNeedNoAVX512(t *testing.T) {
+// TestKernelsNeedWhatTheyAreChosenBy reads what the generator found the
+// instructions to require: this machine may have more than others that take these
+// kernels.
+func TestKernelsNeedWhatTheyAreChosenBy(t *testing.T) {
 	text, err := os.ReadFile("../tile_amd64.s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"tile1AVX2", "tile2AVX2"} {
-		m := regexp.MustCompile(`// Requires: (.*)\nTEXT ·` + name + `\(`).FindSubmatch(text)
-		if m == nil {
-			t.Errorf("%s is not there", name)
-		} else if bytes.Contains(m[1], []byte("AVX512")) {
-			t.Errorf("%s requires %s", name, m[1])
+	allowed := map[string]string{ // by the end of the name
+		"AVX2":   "AVX AVX2",
+		"AVX512": "AVX AVX512DQ AVX512F",
+		"IFMA":   "AVX AVX512DQ AVX512F AVX512IFMA",
+	}
+	kernels := regexp.MustCompile(`// Requires: (.*)\nTEXT ·tile\dx\d\d(\w+)\(`).FindAllSubmatch(text, -1)
+	if got, want := len(kernels), bytes.Count(text, []byte("TEXT ·")); got != want || got == 0 {
+		t.Errorf("%d of %d kernels have a known name", got, want)
+	}
+	for _, k := range kernels {
+		for need := range strings.SplitSeq(string(k[1]), ", ") {
+			// MMX+ stands for the prefetch, which all amd64 processors have.
+			if need != "MMX+" && !slices.Contains(strings.Fields(allowed[string(k[2])]), need) {
+				t.Errorf("%s requires %s", k[0], need)
+			}
 		}
 	}
 }

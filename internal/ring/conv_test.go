@@ -352,3 +352,36 @@ func TestValidateRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestOneProcessorAllocatesNothing covers products that are not split.
+func TestOneProcessorAllocatesNothing(t *testing.T) {
+	padded := Conv{H: 9, W: 9, In: 4, KH: 3, KW: 3, Out: 6, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Top: 1, Left: 1, Bottom: 1, Right: 1, Groups: 1}
+	depthwise := padded
+	depthwise.Out, depthwise.Groups = 4, 4
+	for name, c := range map[string]Conv{"product": MatMul(20, 300, 30), "convolution": padded, "depthwise": depthwise} {
+		x, w, z := random(2*c.InLen()), random(c.WeightLen()), make([]uint64, 2*c.OutLen())
+		atLevels(t, func(t *testing.T) {
+			for _, k := range []int{32, 52, 64} {
+				f := NewFilter(c, w, k)
+				// The collector may empty the pool at any time, so that an average
+				// over many runs is a little above nothing.
+				if n := testing.AllocsPerRun(500, func() { f.MulAdd(z, x, 2) }); n != 0 {
+					t.Errorf("%s mod 2^%d: %v allocations", name, k, n)
+				}
+			}
+		})
+	}
+}
+
+// TestPooledMemoryIsZero looks at what a convolution leaves behind.
+func TestPooledMemoryIsZero(t *testing.T) {
+	c := Conv{H: 9, W: 9, In: 4, KH: 3, KW: 3, Out: 6, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Top: 1, Left: 1, Groups: 1}
+	NewFilter(c, ones(c.WeightLen()), 40).MulAdd(make([]uint64, 2*c.OutLen()), ones(2*c.InLen()), 2)
+	b := takeZeros(2 * 10 * 10 * 4)
+	defer b.giveBack()
+	for i, v := range b.words[:cap(b.words)] {
+		if v != 0 {
+			t.Fatalf("word %d is %x", i, v)
+		}
+	}
+}

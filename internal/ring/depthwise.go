@@ -19,17 +19,22 @@ func newDepthwise(c Conv, w []uint64) *Filter {
 }
 
 func (f *Filter) mulAddDepthwise(z, x []uint64, batch int) {
-	oh, ow := f.c.Size()
-	workers := 1
-	if batch*oh*ow*len(f.w) >= 1<<20 { // 0.4 ms or more
-		workers = runtime.GOMAXPROCS(0)
+	lines, _ := f.c.Size()
+	lines *= batch
+	if workers := runtime.GOMAXPROCS(0); workers > 1 && len(z)*f.c.KH*f.c.KW >= 1<<20 { // 0.4 ms or more
+		parallel(lines, workers, func(lo, hi int) { f.depthwiseLines(z, x, lo, hi) })
+		return
 	}
-	parallel(batch*oh, workers, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			in := x[i/oh*f.c.InLen():][:f.c.InLen()]
-			f.depthwiseRow(z[i*ow*f.c.Out:][:ow*f.c.Out], in, i%oh)
-		}
-	})
+	f.depthwiseLines(z, x, 0, lines)
+}
+
+// depthwiseLines does the lines lo to hi−1 of the output, counted over all inputs.
+func (f *Filter) depthwiseLines(z, x []uint64, lo, hi int) {
+	oh, ow := f.c.Size()
+	for i := lo; i < hi; i++ {
+		in := x[i/oh*f.c.InLen():][:f.c.InLen()]
+		f.depthwiseRow(z[i*ow*f.c.Out:][:ow*f.c.Out], in, i%oh)
+	}
 }
 
 // depthwiseRow adds row oy of the output for one input.

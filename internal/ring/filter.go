@@ -15,9 +15,10 @@ import (
 // padded with zeros. Depthwise convolutions have a layout of their own,
 // [newDepthwise].
 type Filter struct {
-	c    Conv // with groups of few output channels merged
-	word word
-	w    []uint64
+	c     Conv // with groups of few output channels merged
+	word  word
+	w     []uint64
+	parts [2][]part // for few rows of a product at a time, and for many
 }
 
 // NewFilter lays out w, of c.WeightLen() elements mod 2ᵏ, for [Filter.MulAdd]
@@ -59,6 +60,7 @@ func NewFilter(c Conv, w []uint64, k int) *Filter {
 			}
 		}
 	}
+	f.parts = [2][]part{f.newParts(false), f.newParts(true)}
 	return f
 }
 
@@ -90,16 +92,20 @@ func (f *Filter) MulAdd(z, x []uint64, batch int) {
 		f.mulAddDepthwise(z, x, batch)
 		return
 	}
-	const limit = 1 << 21 // words of padded inputs at a time
-	step := batch
-	if f.padded() {
-		step = max(1, limit/f.paddedLen())
+	if !f.padded() {
+		f.apply(z, x, batch)
+		return
 	}
+	const limit = 1 << 21 // words of padded inputs at a time
+	step := min(batch, max(1, limit/f.paddedLen()))
+	b := takeZeros(step * f.paddedLen())
 	for batch > 0 {
 		n := min(step, batch)
-		f.apply(z[:n*out], f.pad(x[:n*in], n), n)
+		f.pad(b.words, x[:n*in], n)
+		f.apply(z[:n*out], b.words, n)
 		z, x, batch = z[n*out:], x[n*in:], batch-n
 	}
+	b.giveBack()
 }
 
 // padded reports whether the kernel needs its inputs laid out anew.
@@ -120,15 +126,11 @@ func (f *Filter) paddedLen() int {
 }
 
 // pad lays out inputs as [batch][group][height][width][channel] with their
-// padding.
-func (f *Filter) pad(x []uint64, batch int) []uint64 {
-	if !f.padded() {
-		return x
-	}
+// padding, which p has already.
+func (f *Filter) pad(p, x []uint64, batch int) {
 	c := f.c
 	h, w := f.paddedSize()
 	in := c.In / c.Groups
-	p := make([]uint64, batch*f.paddedLen())
 	for b := range batch {
 		for g := range c.Groups {
 			to := p[(b*c.Groups+g)*h*w*in:]
@@ -145,7 +147,6 @@ func (f *Filter) pad(x []uint64, batch int) []uint64 {
 			}
 		}
 	}
-	return p
 }
 
 // apply is [Filter.MulAdd] on the inputs laid out by [Filter.pad].
@@ -157,37 +158,23 @@ func (f *Filter) pad(x []uint64, batch int) []uint64 {
 func (f *Filter) apply(z, x []uint64, batch int) {
 	c := f.c
 	h, w := f.paddedSize()
-	lines, n := c.Size()
+	p := product{Filter: f, images: batch, group: h * w * c.In / c.Groups}
+	p.lines, p.n = c.Size()
 	in := c.In / c.Groups
-	step, lineStep, imageStep := c.StrideW*in, c.StrideH*w*in, c.Groups*h*w*in
-	images := batch
-	n, step, lines = merge(n, step, lines, lineStep)
-	if lines == 1 {
-		n, step, images = merge(n, step, images, imageStep)
+	p.step, p.lineStep, p.imageStep = c.StrideW*in, c.StrideH*w*in, c.Groups*h*w*in
+	p.n, p.step, p.lines = merge(p.n, p.step, p.lines, p.lineStep)
+	if p.lines == 1 {
+		p.n, p.step, p.images = merge(p.n, p.step, p.images, p.imageStep)
 	}
-	p := product{Filter: f, step: step, group: h * w * in, parts: f.parts(w, n)}
-
-	workers := 1
-	if images*lines*n*len(f.w) >= worthSplitting() {
-		workers = runtime.GOMAXPROCS(0)
+	p.parts = f.parts[0]
+	if p.n > few {
+		p.parts = f.parts[1]
 	}
-	strips, units := f.strips(), (n+7)/8
-	switch {
-	case lines*images > 1:
-		parallel(lines*images, workers, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				at := i/lines*imageStep + i%lines*lineStep
-				p.add(z[i*n*c.Out:hi*n*c.Out], x[at:], n, 0, strips, false)
-			}
-		})
-	case units < 2*workers && c.Groups == 1:
-		parallel(strips, workers, func(lo, hi int) { p.add(z, x, n, lo, hi, workers > 1) })
-	default:
-		parallel(units, workers, func(lo, hi int) {
-			lo, hi = 8*lo, min(8*hi, n)
-			p.add(z[lo*c.Out:hi*c.Out], x[lo*step:], hi-lo, 0, strips, false)
-		})
+	if workers := runtime.GOMAXPROCS(0); workers > 1 && p.images*p.lines*p.n*len(f.w) >= worthSplitting() {
+		p.split(z, x, workers)
+		return
 	}
+	p.addLines(z, x, 0, p.lines*p.images)
 }
 
 // merge joins m runs of n rows that are gap words apart into fewer runs, where
@@ -208,10 +195,14 @@ func merge(n, step, m, gap int) (int, int, int) {
 // runs of run rows. In the input the runs start at offset, seg words apart.
 type part struct{ row, offset, run, segs, seg int }
 
-// parts covers the rows of the weights, for inputs of width w and n rows of the
+// few is the number of rows of a product that use each weight once or so.
+const few = 16
+
+// newParts covers the rows of the weights, for few or for many rows of the
 // product at a time.
-func (f *Filter) parts(w, n int) []part {
+func (f *Filter) newParts(many bool) []part {
 	c := f.c
+	_, w := f.paddedSize()
 	in := c.In / c.Groups
 	if c.DilW > 1 && c.KW > 1 { // a tap of the kernel at a time
 		var parts []part
@@ -225,7 +216,7 @@ func (f *Filter) parts(w, n int) []part {
 		return []part{{0, 0, run, c.KH, seg}}
 	}
 	rows := f.rows() // one run
-	if n <= 16 {
+	if !many {
 		return []part{{0, 0, rows, 1, 0}} // each weight is used once or so: read them in order
 	}
 	const most = 256 // rows of a strip that stay in the first cache

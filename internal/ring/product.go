@@ -2,12 +2,40 @@ package ring
 
 import "sync/atomic"
 
-// A product adds a matrix product to outputs.
+// A product adds products of matrices to outputs: one for each line of each
+// image, or for several of them together.
 type product struct {
 	*Filter
-	step  int // words of the input from a row of the matrix to the next
-	group int // words of the input from a group to the next
-	parts []part
+	n, lines, images          int // rows of a product, and their number
+	step, lineStep, imageStep int // words of the input from one to the next
+	group                     int // words of the input from a group to the next
+	parts                     []part
+}
+
+// split is addLines for all lines, by several processors. It is apart from what
+// calls it, for work that is not split allocates nothing.
+func (p product) split(z, x []uint64, workers int) {
+	lines, strips, units := p.lines*p.images, p.strips(), (p.n+7)/8
+	switch {
+	case lines > 1:
+		parallel(lines, workers, func(lo, hi int) { p.addLines(z, x, lo, hi) })
+	case units < 2*workers && p.c.Groups == 1:
+		parallel(strips, workers, func(lo, hi int) { p.add(z, x, p.n, lo, hi, true) })
+	default:
+		parallel(units, workers, func(lo, hi int) {
+			lo, hi = 8*lo, min(8*hi, p.n)
+			p.add(z[lo*p.c.Out:hi*p.c.Out], x[lo*p.step:], hi-lo, 0, strips, false)
+		})
+	}
+}
+
+// addLines does the lines lo to hi−1, counted over all images.
+func (p *product) addLines(z, x []uint64, lo, hi int) {
+	size := p.n * p.c.Out
+	for i := lo; i < hi; i++ {
+		at := i/p.lines*p.imageStep + i%p.lines*p.lineStep
+		p.add(z[i*size:hi*size], x[at:], p.n, 0, p.strips(), false)
+	}
 }
 
 // add does n rows and the strips s0 to s1−1 of every group. z starts with the

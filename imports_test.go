@@ -28,6 +28,7 @@ var layers = []struct {
 	{"protocol/triple", "internal/ring internal/prg transport"},
 	{"protocol/garble", "circuits internal/ring internal/prg protocol/ot transport"},
 	{"protocol/carry", "protocol/ot transport"},
+	{"protocol/product", "internal/ring internal/prg protocol/ot protocol/share transport"},
 	{"protocol/compare", "circuits internal/ring internal/prg protocol/share protocol/ot protocol/garble protocol/carry transport"},
 	{"protocol/prep", "internal/ring internal/prg model protocol/share protocol/linear protocol/ot protocol/triple protocol/garble protocol/compare transport"},
 	{"protocol/infer", "internal/ring model protocol/share protocol/linear protocol/compare protocol/prep transport"},

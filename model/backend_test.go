@@ -2,11 +2,15 @@ package model
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,33 +19,29 @@ import (
 	"github.com/tacit-mpc/tacit/model/onnx"
 )
 
-// refused lists the cases of the ONNX project that mix rows or train, by what
-// the error says about them.
-var refused = map[string]string{
-	"no axis counts the rows": `dropout_default_old div_example mul_example sigmoid_example clip_default_inbounds neg_example sub_example leakyrelu_example hardsigmoid_example
-		split_equal_parts_1d split_equal_parts_default_axis split_variable_parts_1d split_variable_parts_default_axis split_zero_size_splits gather_negative_indices concat_1d_axis_0 concat_1d_axis_negative_1
-		min_float64 max_float64 min_float32 max_float32 max_one_input min_one_input max_two_inputs min_two_inputs min_example max_example`,
-	"row to row": `add div mul sub gemm_default_matrix_bias prelu_example concat_2d_axis_0 concat_2d_axis_1 concat_2d_axis_negative_1 concat_2d_axis_negative_2
-		concat_3d_axis_0 concat_3d_axis_1 concat_3d_axis_2 concat_3d_axis_negative_1 concat_3d_axis_negative_2 concat_3d_axis_negative_3`,
-	"mix rows": `argmax_default_axis_random argmax_default_axis_example argmax_default_axis_example_select_last_index argmax_default_axis_random_select_last_index flatten_axis0 flatten_axis2 flatten_axis3 flatten_negative_axis1 flatten_negative_axis2 flatten_negative_axis4 gemm_all_attributes gemm_transposeA reduce_mean_default_axes_keepdims_example reduce_mean_default_axes_keepdims_random reduce_sum_default_axes_keepdims_example reduce_sum_default_axes_keepdims_random softmax_axis_0 logsoftmax_axis_0
-		reduce_max_default_axes_keepdims_random reduce_max_default_axes_keepdim_example reduce_min_default_axes_keepdims_random reduce_min_default_axes_keepdims_example slice slice_neg_steps gather_0`,
-	"repeat rows":             `tile_precomputed expand_dim_changed`,
-	"nothing is left":         `slice_start_out_of_bounds`,
-	"tf_crop_and_resize":      `resize_tf_crop_and_resize`,
-	"one or two spatial axes": `convtranspose_3d`,
-	"the batch":               `transpose_all_permutations_2 transpose_all_permutations_3 transpose_all_permutations_4 transpose_all_permutations_5 transpose_default reshape_one_dim reshape_allowzero_reordered reshape_reordered_all_dims reshape_negative_extended_dims unsqueeze_axis_0 squeeze`,
-	"training mode":           `batchnorm_epsilon_training_mode batchnorm_example_training_mode`,
-	"use one of two axes":     `matmul_3d matmul_4d`,
+// refused lists the cases of the ONNX project that cannot run, by what the error
+// says about them, with all operands but the first fixed by the model.
+var refused = map[string]string{}
+
+// open lists why a case may not run with all operands secret, as its file has them:
+// what is a weight or a parameter of the operator must be fixed by the model.
+var open = []string{"must be a constant", "fold constants before the export"}
+
+// A sample is a tensor of a case.
+type sample struct {
+	proto *onnx.TensorProto
+	shape []int
+	v     []float32
 }
 
 // readTensor decodes a tensor as numbers.
-func readTensor(t *testing.T, b []byte) ([]float32, []int) {
+func readTensor(t *testing.T, b []byte) sample {
 	t.Helper()
-	var p onnx.TensorProto
-	if err := proto.Unmarshal(b, &p); err != nil {
+	s := sample{proto: new(onnx.TensorProto)}
+	if err := proto.Unmarshal(b, s.proto); err != nil {
 		t.Fatal(err)
 	}
-	c, err := (&loader{budget: maxLoaded}).decode(&p)
+	c, err := (&loader{budget: maxLoaded}).decode(s.proto)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +49,20 @@ func readTensor(t *testing.T, b []byte) ([]float32, []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := make([]float32, len(f))
+	s.shape = c.shape
 	for i := range f {
-		v[i] = float32(f[i])
+		s.v = append(s.v, float32(f[i]))
 	}
-	return v, c.shape
+	return s
+}
+
+// samples reads the inputs or the outputs of a case.
+func samples(t *testing.T, files map[string][]byte, prefix string) []sample {
+	var list []sample
+	for b, ok := files[prefix+"0"]; ok; b, ok = files[prefix+strconv.Itoa(len(list))] {
+		list = append(list, readTensor(t, b))
+	}
+	return list
 }
 
 // unzip reads all files of an archive.
@@ -115,32 +124,96 @@ func TestPyTorchExports(t *testing.T) {
 // its bound of the reference, and what is refused must be refused for the
 // reason given here.
 func TestBackendCases(t *testing.T) {
-	files := unzip(t, "testdata/backend.zip")
+	files := unzip(t, cmp.Or(os.Getenv("BACKEND"), "testdata/backend.zip"))
 	for file := range files {
 		name, ok := strings.CutSuffix(file, ".onnx")
 		if !ok {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			g, err := Load(files[file])
-			for reason, names := range refused {
-				if slices.Contains(strings.Fields(names), strings.TrimPrefix(name, "test_")) {
-					if err == nil || !strings.Contains(err.Error(), reason) {
-						t.Fatalf("error %v, want one about %q", err, reason)
-					}
-					return
-				}
-			}
-			if err != nil {
+			var m onnx.ModelProto
+			if err := proto.Unmarshal(files[file], &m); err != nil {
 				t.Fatal(err)
 			}
-			x, _ := readTensor(t, files[name+".x"])
-			y, shape := readTensor(t, files[name+".y"])
-			checkNetwork(t, g, x, y)
-			if len(shape) != len(g.Result)+1 {
-				t.Errorf("result of shape %v, want %v", g.Result, shape[1:])
+			inputs, outputs := samples(t, files, name+".x"), samples(t, files, name+".y")
+			for k, want := range outputs {
+				id := strings.TrimPrefix(name, "test_")
+				if k > 0 {
+					id = fmt.Sprint(id, ":", k)
+				}
+				backendCase(t, id, &m, inputs, want)
 			}
 		})
+	}
+}
+
+// backendCase runs a case with the operands secret that may be, and with all but the
+// first of them fixed by the model.
+func backendCase(t *testing.T, id string, m *onnx.ModelProto, inputs []sample, want sample) {
+	g, err := loadCase(t, m, want.proto.GetName())
+	if err == nil {
+		runCase(t, g, inputs, want)
+	}
+	if err != nil && strings.Contains(err.Error(), "the operator is not supported") {
+		for _, n := range m.Graph.Node {
+			if operators[n.GetOpType()] == nil {
+				return
+			}
+		}
+	}
+	if err != nil && len(inputs) > 1 {
+		reason := err.Error()
+		known := slices.ContainsFunc(open, func(s string) bool { return strings.Contains(reason, s) })
+		if !known {
+			t.Errorf("%s with all operands secret: %v", id, err)
+		}
+	}
+	if len(inputs) > 1 {
+		fixed := proto.Clone(m).(*onnx.ModelProto)
+		for i := 1; i < len(inputs); i++ {
+			inputs[i].proto.Name = fixed.Graph.Input[i].Name
+			fixed.Graph.Initializer = append(fixed.Graph.Initializer, inputs[i].proto)
+		}
+		if g, err = loadCase(t, fixed, want.proto.GetName()); err == nil {
+			runCase(t, g, inputs, want)
+		}
+	}
+	expected := ""
+	for reason, names := range refused {
+		if slices.Contains(strings.Fields(names), id) {
+			expected = reason
+		}
+	}
+	if err != nil && (expected == "" || !strings.Contains(err.Error(), expected)) || err == nil && expected != "" {
+		t.Errorf("%s: error %v, want one about %q", id, err, expected)
+	}
+}
+
+func loadCase(t *testing.T, m *onnx.ModelProto, output string) (*Graph, error) {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return LoadOutput(b, output)
+}
+
+// runCase runs a case that loads.
+func runCase(t *testing.T, g *Graph, inputs []sample, want sample) {
+	t.Helper()
+	by := map[string]sample{}
+	for _, s := range inputs {
+		by[s.proto.GetName()] = s
+	}
+	rows := len(by[g.Inputs[0].Name].v) / g.Inputs[0].Len()
+	var x []float32
+	for i := range rows {
+		for _, p := range g.Inputs {
+			x = append(x, by[p.Name].v[i*p.Len():][:p.Len()]...)
+		}
+	}
+	checkNetwork(t, g, x, want.v)
+	if !slices.Equal(g.Result, want.shape) && (len(want.shape) == 0 || !slices.Equal(g.Result, want.shape[1:])) {
+		t.Errorf("result of shape %v, want %v", g.Result, want.shape)
 	}
 }
 

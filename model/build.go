@@ -70,7 +70,7 @@ func (p *plan) build(fraction int) (*builder, error) {
 // calibrated narrows the range of v, the value of the current node, to what
 // the calibration rows suggest.
 func (b *builder) calibrated(v *fixed) {
-	if b.seen == nil {
+	if b.seen == nil || v.frac == 0 { // whole numbers are counts, of which rows tell little
 		return
 	}
 	least := math.Ldexp(usual, -b.small) // a tensor that was all zero need not stay so
@@ -78,6 +78,16 @@ func (b *builder) calibrated(v *fixed) {
 	for i := range v.lo {
 		lo, hi := max(v.lo[i], -top), min(v.hi[i], top)
 		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi) // exchanged only if the static range lies outside
+	}
+	v.limit()
+}
+
+// narrowTo narrows the range of v to what is known of it.
+func (v *fixed) narrowTo(limits [2]float64) {
+	low, high := math.Floor(math.Ldexp(limits[0], v.frac)), math.Ceil(math.Ldexp(limits[1], v.frac))
+	for i := range v.lo {
+		lo, hi := max(v.lo[i], low), min(v.hi[i], high)
+		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi)
 	}
 	v.limit()
 }
@@ -115,10 +125,10 @@ func (v *fixed) bounds(x *fixed, f func([]float64) []float64) {
 func (b *builder) input() int {
 	n := b.g.nodes[0].len
 	frac := b.fraction + b.inputBits()
+	lo, hi, quant := b.ends(frac)
 	return b.add(&fixed{
 		op: Op{Name: b.g.InputName}, len: n, frac: frac,
-		lo: repeat(math.Floor(math.Ldexp(b.lo, frac)), n), hi: repeat(math.Ceil(math.Ldexp(b.hi, frac)), n),
-		per: make([]float64, n), con: make([]float64, n), quant: repeat(0.5, n),
+		lo: lo, hi: hi, per: make([]float64, n), con: make([]float64, n), quant: quant,
 	})
 }
 
@@ -185,6 +195,15 @@ func (b *builder) node(n *node, in []int) (int, error) {
 		return b.clip(n, in[0])
 	case leakyNode:
 		return b.leaky(n, in[0])
+	case stepNode:
+		return b.step(n, in[0]), nil
+	case splineNode:
+		return b.spline(n, in[0])
+	case productNode:
+		return b.product(n, in[0], in[1])
+	case knownNode:
+		b.values[in[0]].narrowTo(n.limits)
+		return in[0], nil
 	}
 	return 0, fmt.Errorf("unknown node")
 }
@@ -214,6 +233,9 @@ func exponent(x float64) int {
 // weightBits chooses the fraction bits of a layer's weights: 15 significant
 // bits for the largest, more where inputs of very different size meet.
 func (b *builder) weightBits(n *node) int {
+	if n.whole {
+		return 0
+	}
 	top, small := 0.0, math.Inf(1)
 	for _, v := range n.w {
 		if a := math.Abs(v); a > 0 {

@@ -16,9 +16,16 @@ func (b *builder) shifted(x int) int {
 	if z, ok := b.shifts[x]; ok {
 		return z
 	}
+	b.shifts[x] = b.add(b.shiftBounds(x, f))
+	return b.shifts[x]
+}
+
+// shiftBounds returns x without its low f bits.
+func (b *builder) shiftBounds(x, f int) *fixed {
+	v := b.values[x]
 	z := like(v)
 	z.op = Op{Kind: Shift, Name: v.op.Name, In: []int{x}, Bits: f}
-	z.frac, z.narrow = b.fraction, true
+	z.frac, z.narrow = v.frac-f, true
 	// A secure shift is within n/2·(1−2^−f) + 2^−(f+1) of the quotient, the
 	// plaintext engine's within 1/2.
 	for i := range z.lo {
@@ -28,8 +35,7 @@ func (b *builder) shifted(x int) int {
 		z.con[i] = math.Ldexp(v.con[i], -f) + 0.5 + math.Ldexp(1, -f-1)
 		z.quant[i] = math.Ldexp(v.quant[i], -f) + 0.5
 	}
-	b.shifts[x] = b.add(z)
-	return b.shifts[x]
+	return z
 }
 
 // lifted returns x, shifted, in a ring as wide as its consumers want.

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 
@@ -17,7 +16,8 @@ type Options struct {
 	Margin       float64     // times the largest value seen in Calibration; 0 means DefaultMargin
 	InputLo      *float64    // declared input range, both or none
 	InputHi      *float64
-	Comparison   string // Garbled or Carry; default Carry
+	Ranges       map[string][2]float64 // of inputs by name, in place of InputLo and InputHi
+	Comparison   string                // Garbled or Carry; default Carry
 }
 
 // What is assumed when Options leave it open.
@@ -82,7 +82,7 @@ func compile(g *Graph, o Options) (*Model, error) {
 type plan struct {
 	g      *Graph // folded
 	o      Options
-	lo, hi float64     // input range
+	parts  []Part      // of the input, with their ranges
 	seen   [][]float64 // largest magnitude of every element of every node, or nil
 	small  int         // fraction bits more, as the values seen are that small
 	margin float64
@@ -115,78 +115,6 @@ func (p *plan) smallness() int {
 	return min(int(math.Ceil(math.Log2(usual/top))), maxSmall)
 }
 
-// ranges decides the input range and evaluates the calibration rows.
-func (p *plan) ranges() error {
-	p.margin = p.o.Margin
-	if p.margin == 0 {
-		p.margin = DefaultMargin
-	}
-	if !(p.margin >= 1 && p.margin <= 1<<20) {
-		return fmt.Errorf("margin %v is not between 1 and a million", p.margin)
-	}
-	p.lo, p.hi = -AssumedInput, AssumedInput
-	if len(p.o.Calibration) > 0 {
-		if err := p.calibrate(); err != nil {
-			return err
-		}
-	}
-	if (p.o.InputLo == nil) != (p.o.InputHi == nil) {
-		return errors.New("the declared input range has one end only; declare both")
-	}
-	if p.o.InputLo != nil {
-		lo, hi := *p.o.InputLo, *p.o.InputHi
-		if p.seen != nil && (lo > p.lo || hi < p.hi) {
-			return fmt.Errorf("the calibration rows reach from %v to %v, outside the declared range %v to %v", p.lo, p.hi, lo, hi)
-		}
-		p.lo, p.hi = lo, hi
-	} else if p.seen != nil {
-		span := p.hi - p.lo
-		if span == 0 {
-			span = max(math.Abs(p.hi), 1)
-		}
-		p.lo = max(-coarseUp(InputWidening*span-p.lo), -maxMagnitude)
-		p.hi = min(coarseUp(InputWidening*span+p.hi), maxMagnitude)
-	}
-	if !(p.lo <= p.hi && p.lo >= -maxMagnitude && p.hi <= maxMagnitude) {
-		return fmt.Errorf("the input range %v to %v is not one or too large; scale the input", p.lo, p.hi)
-	}
-	return nil
-}
-
-func (p *plan) calibrate() error {
-	n := p.g.nodes[0].len
-	p.seen = make([][]float64, len(p.g.nodes))
-	p.lo, p.hi = math.Inf(1), math.Inf(-1)
-	for i, row := range p.o.Calibration {
-		if len(row) != n {
-			return fmt.Errorf("calibration row %d has %d values, not %d (shape %v)", i, len(row), n, p.g.Input)
-		}
-		for j, v := range row {
-			x := float64(v)
-			if !(math.Abs(x) <= maxMagnitude) {
-				return fmt.Errorf("calibration row %d, column %d: %v is not a number of reasonable size", i, j, v)
-			}
-			p.lo, p.hi = min(p.lo, x), max(p.hi, x)
-		}
-		err := p.g.each(row, func(values [][]float64) {
-			for k, v := range values {
-				if p.seen[k] == nil {
-					p.seen[k] = make([]float64, len(v))
-				}
-				for e, x := range v {
-					p.seen[k][e] = max(p.seen[k][e], math.Abs(x))
-				}
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	p.small = p.smallness()
-	p.enlarge()
-	return nil
-}
-
 // finish makes the model of a built program.
 func (p *plan) finish(b *builder) (*Model, error) {
 	program, params, err := b.emit()
@@ -194,6 +122,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 		return nil, err
 	}
 	out := b.values[b.output]
+	lo, hi, parts := p.declared()
 	name := p.o.Name
 	if name == "" {
 		name = p.g.Name
@@ -205,13 +134,14 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
 		Comparison: cmp.Or(p.o.Comparison, Carry), Depth: 4,
-		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], p.lo, p.hi),
+		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], lo, hi),
+		Parts:        parts,
 		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,
 		Result:       p.g.Result,
 		Ulp:          Ulp{PerParty: coarseUp(largest(out.per) * slack), Const: coarseUp(largest(out.con) * slack)},
 		FractionBits: b.fraction,
-		Assumed:      p.o.InputLo == nil && p.seen == nil,
+		Assumed:      p.assumed(),
 	}
 	if p.seen != nil {
 		m.Manifest.Calibrated, m.Manifest.Margin = true, p.margin

@@ -107,7 +107,7 @@ func (c *constant) fill(t *onnx.TensorProto, n int) error {
 	width := map[onnx.TensorProto_DataType]int{
 		onnx.TensorProto_FLOAT: 4, onnx.TensorProto_DOUBLE: 8, onnx.TensorProto_FLOAT16: 2, onnx.TensorProto_BFLOAT16: 2,
 		onnx.TensorProto_INT64: 8, onnx.TensorProto_INT32: 4, onnx.TensorProto_INT16: 2, onnx.TensorProto_INT8: 1,
-		onnx.TensorProto_UINT8: 1, onnx.TensorProto_UINT16: 2, onnx.TensorProto_UINT32: 4, onnx.TensorProto_BOOL: 1,
+		onnx.TensorProto_UINT8: 1, onnx.TensorProto_UINT16: 2, onnx.TensorProto_UINT32: 4, onnx.TensorProto_UINT64: 8, onnx.TensorProto_BOOL: 1,
 	}[kind]
 	if width == 0 {
 		return fmt.Errorf("elements of type %v are not supported; store floats or integers", kind)
@@ -133,7 +133,7 @@ func (c *constant) fill(t *onnx.TensorProto, n int) error {
 		case onnx.TensorProto_INT64:
 			count = len(t.Int64Data)
 			word = func(i int) uint64 { return uint64(t.Int64Data[i]) }
-		case onnx.TensorProto_UINT32:
+		case onnx.TensorProto_UINT32, onnx.TensorProto_UINT64:
 			count = len(t.Uint64Data)
 			word = func(i int) uint64 { return t.Uint64Data[i] }
 		default:
@@ -169,7 +169,7 @@ func (c *constant) convert(kind onnx.TensorProto_DataType, n int, word func(int)
 	case onnx.TensorProto_UINT32:
 		whole = func(w uint64) int64 { return int64(uint32(w)) }
 	default:
-		whole = func(w uint64) int64 { return int64(w) }
+		whole = func(w uint64) int64 { return int64(w) } // beyond 2⁶³ no constant is
 	}
 	if number != nil {
 		c.f = make([]float64, n)

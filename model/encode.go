@@ -190,17 +190,14 @@ func (m *Manifest) Encode(rows []float32) ([]uint64, error) {
 	if len(rows) == 0 || len(rows)%n != 0 {
 		return nil, fmt.Errorf("input: %d values are not rows of %d (shape %v); pass whole rows", len(rows), n, m.Input.Shape)
 	}
+	if err := m.checkRanges(rows); err != nil {
+		return nil, err
+	}
 	scale := math.Ldexp(1, m.Input.Frac)
 	mask := ring.Mask(m.Input.Width)
 	z := make([]uint64, len(rows))
 	for i, v := range rows {
-		x := float64(v)
-		if !(x >= m.Input.Lo && x <= m.Input.Hi) { // also NaN
-			const hint = "scale the input as in training, or compile the model with rows like it"
-			return nil, fmt.Errorf("input: row %d, column %d: %v is outside the declared range %v..%v; "+hint,
-				i/n, i%n, v, m.Input.Lo, m.Input.Hi)
-		}
-		z[i] = uint64(int64(math.RoundToEven(x*scale))) & mask
+		z[i] = uint64(int64(math.RoundToEven(float64(v)*scale))) & mask
 	}
 	return z, nil
 }

@@ -70,6 +70,8 @@ func (g *Graph) pair(p, n *node) bool {
 		}
 		n.c, n.in = c, p.in
 		return true
+	case (p.whole || n.whole) && p.kind != offsetNode && n.kind != offsetNode:
+		return false
 	case p.kind == linearNode && (n.kind == scaleNode || n.kind == offsetNode):
 		return absorb(p, n)
 	case p.kind == offsetNode && n.kind == linearNode:

@@ -14,7 +14,8 @@ type Graph struct {
 	Name       string
 	InputName  string
 	OutputName string
-	Input      []int // shape of one input row
+	Input      []int // shape of one input row; of several inputs, the number of all elements
+	Inputs     []Part
 	Output     []int // shape of one output row, before Post
 	Result     []int // shape of one output row, after Post
 	Post       []Post
@@ -34,8 +35,12 @@ const (
 	addNode    // x ± y
 	reluNode
 	maxPoolNode
-	clipNode  // min(max(x[i], c[i]), d[i]); no limit where c or d is nil
-	leakyNode // x[i] where it is positive, c[i]·x[i] where it is not
+	clipNode    // min(max(x[i], c[i]), d[i]); no limit where c or d is nil
+	leakyNode   // x[i] where it is positive, c[i]·x[i] where it is not
+	stepNode    // 1 where x[i] ≥ 0, else 0
+	splineNode  // fn(x[i])
+	productNode // x[t]·y[t], matrices of two tensors
+	knownNode   // x[i], which is within limits that do not follow from the ranges of its operands
 )
 
 // A node computes the vector of its own number from those of the nodes in.
@@ -51,6 +56,10 @@ type node struct {
 	index  []int32
 	window int
 	negate bool
+	fn     *smooth    // spline
+	dims   Dims       // product
+	whole  bool       // linear: the weights are whole numbers, which need no fraction bits
+	limits [2]float64 // known
 }
 
 // add appends n and returns its number.
@@ -162,6 +171,20 @@ func (n *node) float(values [][]float64) []float64 {
 				z[i] *= n.c[i]
 			}
 		}
+	case stepNode:
+		for i := range z {
+			if x[i] >= 0 {
+				z[i] = 1
+			}
+		}
+	case splineNode:
+		for i := range z {
+			z[i] = n.fn.f(x[i])
+		}
+	case knownNode:
+		copy(z, x)
+	case productNode:
+		matrices(n.dims, z, x, values[n.in[1]])
 	}
 	return z
 }

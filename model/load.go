@@ -16,7 +16,7 @@ const (
 	maxNodes    = 1 << 14
 	maxLoaded   = 1 << 27 // elements of all tensors made while loading
 	firstOpset  = 1       // operators may ask for a later one
-	latestOpset = 21
+	latestOpset = 25
 )
 
 // A constant is a tensor whose value the file fixes.
@@ -35,7 +35,7 @@ type dim struct {
 // A tensor is secret: computed from the input. Element i, in the order of the
 // ONNX tensor without its batch axis, is element view[i] of node val, or zero if that is −1.
 type tensor struct {
-	shape []int
+	shape []int // without the axis of the rows
 	val   int
 	view  []int32 // nil is the identity
 	post  []Post  // what the client does first; its elements are not those of val then
@@ -54,17 +54,22 @@ func (t *tensor) at(i int) int32 {
 type loader struct {
 	g        *Graph
 	opset    int
+	lead     int   // axes of the file that count rows: 1, or 0 if a row is all tensors as a whole
 	batch    int64 // declared number of rows; 0 if free
 	consts   map[string]*constant
 	tensors  map[string]*tensor
-	failed   map[string]bool // outputs of nodes already reported
-	budget   int             // elements
+	types    map[string]onnx.TensorProto_DataType // of the elements of tensors
+	failed   map[string]bool                      // outputs of nodes already reported
+	budget   int                                  // elements
 	products int
 }
 
 // Load reads an ONNX file. If the graph has several outputs, the first one of
 // floating-point numbers is taken. Everything that is not supported is
 // reported at once, one error per node, joined.
+//
+// Axis 0 counts the rows of a batch, if the model keeps rows apart. A model of
+// fixed shapes that does not is loaded as a whole: one row is all of its inputs.
 func Load(file []byte) (*Graph, error) { return LoadOutput(file, "") }
 
 // LoadOutput is [Load] for the graph output called name.
@@ -78,28 +83,42 @@ func load(file []byte, name string, budget int) (*Graph, error) {
 	if err := proto.Unmarshal(file, &m); err != nil || m.Graph == nil {
 		return nil, errors.New("onnx: not an ONNX model; export it as .onnx, not as .pt, .h5 or a text file")
 	}
-	l := &loader{
-		g: &Graph{Name: m.Graph.GetName()}, budget: budget,
-		consts: map[string]*constant{}, tensors: map[string]*tensor{}, failed: map[string]bool{},
-	}
-	if err := l.header(&m); err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
 	output, err := chooseOutput(m.Graph, name)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
+	g, fixed, err := lowered(&m, output, budget, 1)
+	if err != nil && fixed {
+		whole, _, second := lowered(&m, output, budget, 0)
+		if second == nil || errors.Is(err, errNoRows) {
+			return whole, second
+		}
+	}
+	return g, err
+}
+
+// lowered reads a graph of which lead axes count rows. If it fails, fixed says that
+// all inputs have a fixed size.
+func lowered(m *onnx.ModelProto, output string, budget, lead int) (g *Graph, fixed bool, err error) {
+	l := &loader{
+		g: &Graph{Name: m.Graph.GetName()}, budget: budget, lead: lead,
+		consts: map[string]*constant{}, tensors: map[string]*tensor{},
+		types: map[string]onnx.TensorProto_DataType{}, failed: map[string]bool{},
+	}
+	if err := l.header(m); err != nil {
+		return nil, false, fmt.Errorf("onnx: %w", err)
+	}
 	nodes := needed(m.Graph, output)
-	if err := l.inputs(m.Graph, nodes); err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+	if fixed, err = l.inputs(m.Graph, nodes); err != nil {
+		return nil, fixed, fmt.Errorf("onnx: %w", err)
 	}
 	if err := l.run(nodes); err != nil {
-		return nil, err
+		return nil, fixed, err
 	}
 	if err := l.finish(output); err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+		return nil, fixed, fmt.Errorf("onnx: %w", err)
 	}
-	return l.g, nil
+	return l.g, fixed, nil
 }
 
 func (l *loader) header(m *onnx.ModelProto) error {
@@ -180,8 +199,9 @@ func needed(g *onnx.GraphProto, output string) []*onnx.NodeProto {
 	return nodes
 }
 
-// inputs reads the initializers and the one input.
-func (l *loader) inputs(g *onnx.GraphProto, nodes []*onnx.NodeProto) error {
+// inputs reads the initializers, and the inputs that nodes use and that are none
+// of them; fixed says that all of these have a fixed size.
+func (l *loader) inputs(g *onnx.GraphProto, nodes []*onnx.NodeProto) (fixed bool, err error) {
 	used := map[string]bool{}
 	for _, n := range nodes {
 		for _, in := range n.Input {
@@ -189,7 +209,7 @@ func (l *loader) inputs(g *onnx.GraphProto, nodes []*onnx.NodeProto) error {
 		}
 	}
 	if len(g.SparseInitializer) > 0 {
-		return errors.New("sparse initializers are not supported; export the weights dense")
+		return false, errors.New("sparse initializers are not supported; export the weights dense")
 	}
 	for _, t := range g.Initializer {
 		if !used[t.GetName()] {
@@ -197,55 +217,20 @@ func (l *loader) inputs(g *onnx.GraphProto, nodes []*onnx.NodeProto) error {
 		}
 		c, err := l.decode(t)
 		if err != nil {
-			return fmt.Errorf("initializer %q: %w", t.GetName(), err)
+			return false, fmt.Errorf("initializer %q: %w", t.GetName(), err)
 		}
 		l.consts[t.GetName()] = c
 	}
-	var in *onnx.ValueInfoProto
+	var secret []*onnx.ValueInfoProto
 	for _, i := range g.Input {
-		if l.consts[i.GetName()] != nil || !used[i.GetName()] {
-			continue
+		if l.consts[i.GetName()] == nil && used[i.GetName()] {
+			secret = append(secret, i)
 		}
-		if in != nil {
-			return fmt.Errorf("the output depends on two inputs, %q and %q; only one secret input is supported: concatenate them outside", in.GetName(), i.GetName())
-		}
-		in = i
 	}
-	if in == nil {
-		return errors.New("the output does not depend on any input")
+	if len(secret) == 0 {
+		return false, errors.New("the output does not depend on any input")
 	}
-	return l.input(in)
-}
-
-// input declares the input: any number of rows along axis 0.
-func (l *loader) input(in *onnx.ValueInfoProto) error {
-	name := in.GetName()
-	if !floating(in.Type) {
-		return fmt.Errorf("input %q is not a tensor of floating-point numbers; cast it before the model", name)
-	}
-	s := in.GetType().GetTensorType().GetShape()
-	if s == nil {
-		return fmt.Errorf("input %q has no shape; export the model with the shape of its input", name)
-	}
-	if len(s.Dim) < 2 {
-		return fmt.Errorf("input %q has %d axes, so that no axis counts the rows; export the model with a batch axis first", name, len(s.Dim))
-	}
-	l.batch = max(s.Dim[0].GetDimValue(), 0)
-	var shape []int
-	for i, d := range s.Dim[1:] {
-		if d.GetDimValue() < 1 || d.GetDimValue() > maxTensor {
-			return fmt.Errorf("input %q: axis %d has no fixed size; only axis 0, the batch, may be dynamic", name, i+1)
-		}
-		shape = append(shape, int(d.GetDimValue()))
-	}
-	if err := checkShape(shape); err != nil {
-		return fmt.Errorf("input %q: %w", name, err)
-	}
-	l.g.InputName, l.g.Input = name, shape
-	l.budget -= size(shape)
-	x := l.g.add(node{kind: inputNode, name: name, len: size(shape)})
-	l.tensors[name] = &tensor{shape: shape, val: x}
-	return nil
+	return l.secrets(secret)
 }
 
 // run lowers all nodes and joins what went wrong.

@@ -53,7 +53,8 @@ type Manifest struct {
 	Name         string  `json:"name"`
 	Program      Program `json:"program"`
 	Input        Tensor  `json:"input"`
-	Output       Tensor  `json:"output"` // what the parties return
+	Parts        []Part  `json:"parts,omitempty"` // of the input; none if it is one tensor of numbers
+	Output       Tensor  `json:"output"`          // what the parties return
 	Post         []Post  `json:"post,omitempty"`
 	Result       []int   `json:"result"` // shape of a row after Post
 	Ulp          Ulp     `json:"ulp"`
@@ -144,6 +145,9 @@ func (m *Manifest) validate() error {
 	}
 	if err := m.Input.validate(m.Program.Values[0]); err != nil {
 		return fmt.Errorf("input: %w", err)
+	}
+	if err := m.validateParts(); err != nil {
+		return err
 	}
 	if err := m.Output.validate(m.Program.Output()); err != nil {
 		return fmt.Errorf("output: %w", err)

@@ -88,22 +88,18 @@ func (o *operator) concatOperands() (parts []part, a int, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		if len(c.shape) == 0 || c.shape[0] != 1 {
+		if o.lead > 0 && (len(c.shape) == 0 || c.shape[0] != 1) {
 			return nil, 0, fmt.Errorf("the constant of shape %v differs from row to row; make axis 0 of it 1", c.shape)
 		}
-		parts = append(parts, part{shape: c.shape[1:], f: f})
+		parts = append(parts, part{shape: c.shape[o.lead:], f: f})
 	}
 	first := parts[0].shape
-	if a, err = axis(o.int("axis", 1), len(first)+1); err != nil {
+	if a, err = o.inner(o.int("axis", 1), &tensor{shape: first}); err != nil {
 		return nil, 0, err
 	}
-	if a == 0 {
-		return nil, 0, errors.New("it would mix rows; leave axis 0 out")
-	}
-	a--
 	for _, t := range parts {
 		if len(t.shape) != len(first) || !slices.Equal(t.shape[:a], first[:a]) || !slices.Equal(t.shape[a+1:], first[a+1:]) {
-			return nil, 0, fmt.Errorf("shapes %v and %v differ at another axis than %d", first, t.shape, a+1)
+			return nil, 0, fmt.Errorf("shapes %v and %v differ at another axis than %d", first, t.shape, a+o.lead)
 		}
 	}
 	return parts, a, nil
@@ -198,7 +194,7 @@ func (o *operator) complement(t *tensor, c *constant) error {
 	if err != nil {
 		return err
 	}
-	if t.label || len(f) != 1 || f[0] != 1 || len(c.shape) > len(t.shape)+1 {
+	if t.label || len(f) != 1 || f[0] != 1 || len(c.shape) > o.rank(t) {
 		return errors.New("only 1 − x may be computed after a Softmax or Sigmoid; move it to the end of the model")
 	}
 	return o.after(t, Post{Op: PostComplement, Index: iota32(size(t.shape))}, t.shape, false)

@@ -50,8 +50,11 @@ func (o *operator) product() error {
 	if x != nil && y != nil {
 		return o.arithmetic(x, y)
 	}
-	if x == nil && y == nil || div && x != nil {
-		return errors.New("a product or quotient of two secret values is not supported; only one by a constant is")
+	switch {
+	case div && y == nil:
+		return o.quotient()
+	case x == nil && y == nil:
+		return o.productOfSecrets()
 	}
 	at := 0
 	if x != nil {
@@ -136,8 +139,13 @@ func (o *operator) against(t *tensor, k int) (*tensor, []float64, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	row := c.shape
-	if len(row) > len(t.shape) {
+	return o.alike(t, &constant{shape: c.shape, f: f})
+}
+
+// alike returns t and the numbers of c, broadcast to each other.
+func (o *operator) alike(t *tensor, c *constant) (*tensor, []float64, error) {
+	f, row := c.f, c.shape
+	if o.lead > 0 && len(row) > len(t.shape) {
 		for _, d := range row[:len(row)-len(t.shape)] {
 			if d != 1 {
 				return nil, nil, fmt.Errorf("the constant of shape %v differs from row to row; make axis 0 of it 1", c.shape)
@@ -217,7 +225,7 @@ func (o *operator) addSecrets(minus bool) error {
 
 // added returns x + y or x − y, broadcast to each other.
 func (o *operator) added(x, y *tensor, minus bool) (*tensor, error) {
-	if len(x.shape) != len(y.shape) {
+	if o.lead > 0 && len(x.shape) != len(y.shape) {
 		return nil, fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
 	}
 	shape, ix, iy, err := o.broadcast(x.shape, y.shape)

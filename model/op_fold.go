@@ -85,7 +85,9 @@ func (o *operator) shapeOf() error {
 			d = append(d, dim{n: int64(n)})
 		}
 	} else {
-		d = append(d, dim{n: 1, rows: true})
+		for range o.lead {
+			d = append(d, dim{n: 1, rows: true})
+		}
 		for _, n := range t.shape {
 			d = append(d, dim{n: int64(n)})
 		}

@@ -24,16 +24,16 @@ func (o *operator) pad() error {
 		}
 		value = f[0]
 	}
-	lo, hi, err := o.pads(len(t.shape) + 1)
+	lo, hi, err := o.pads(o.rank(t))
 	if err != nil {
 		return err
 	}
-	if lo[0] != 0 || hi[0] != 0 {
+	if o.lead > 0 && (lo[0] != 0 || hi[0] != 0) {
 		return errors.New("it would pad the batch; leave axis 0 out")
 	}
 	lists := make([][]int, len(t.shape))
 	for i, d := range t.shape {
-		if lists[i], err = padded(d, lo[i+1], hi[i+1], o.string("mode", "constant")); err != nil {
+		if lists[i], err = padded(d, lo[i+o.lead], hi[i+o.lead], o.string("mode", "constant")); err != nil {
 			return err
 		}
 	}

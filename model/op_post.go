@@ -48,14 +48,11 @@ func (o *operator) softmax() error {
 	if o.opset < 13 {
 		otherwise = 1
 	}
-	a, err := axis(o.int("axis", otherwise), len(t.shape)+1)
+	a, err := o.inner(o.int("axis", otherwise), t)
 	if err != nil {
 		return err
 	}
-	if a == 0 {
-		return errors.New("it would mix rows; leave axis 0 out")
-	}
-	p := Post{Op: PostSoftmax, Outer: size(t.shape[:a-1]), Count: t.shape[a-1], Inner: size(t.shape[a:])}
+	p := Post{Op: PostSoftmax, Outer: size(t.shape[:a]), Count: t.shape[a], Inner: size(t.shape[a+1:])}
 	if o.n.GetOpType() == "LogSoftmax" {
 		p.Op = PostLogSoftmax
 	}
@@ -70,17 +67,14 @@ func (o *operator) argMax() error {
 	if t == nil {
 		return errors.New("operand 0 must depend on the input of the model")
 	}
-	a, err := axis(o.int("axis", 0), len(t.shape)+1)
+	a, err := o.inner(o.int("axis", 0), t)
 	if err != nil {
 		return err
 	}
-	if a == 0 {
-		return errors.New("it would mix rows; leave axis 0 out")
-	}
-	p := Post{Op: PostArgMax, Outer: size(t.shape[:a-1]), Count: t.shape[a-1], Inner: size(t.shape[a:]), Last: o.int("select_last_index", 0) != 0}
-	shape := append([]int{}, t.shape[:a-1]...)
+	p := Post{Op: PostArgMax, Outer: size(t.shape[:a]), Count: t.shape[a], Inner: size(t.shape[a+1:]), Last: o.int("select_last_index", 0) != 0}
+	shape := append([]int{}, t.shape[:a]...)
 	if o.int("keepdims", 1) != 0 {
 		shape = append(shape, 1)
 	}
-	return o.client(p, append(shape, t.shape[a:]...), true)
+	return o.client(p, append(shape, t.shape[a+1:]...), true)
 }

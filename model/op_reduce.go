@@ -1,8 +1,6 @@
 package model
 
 import (
-	"errors"
-
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
@@ -12,7 +10,7 @@ func (o *operator) reduce() error {
 	if err != nil {
 		return err
 	}
-	axes, err := o.axes(len(t.shape) + 1)
+	axes, err := o.axes(o.rank(t))
 	if err != nil {
 		return err
 	}
@@ -20,7 +18,9 @@ func (o *operator) reduce() error {
 		if o.int("noop_with_empty_axes", 0) != 0 {
 			return o.set(t)
 		}
-		return errors.New("it would mix rows; name the axes, without axis 0")
+		for a := range o.rank(t) {
+			axes = append(axes, a)
+		}
 	}
 	keep := o.int("keepdims", 1) != 0
 	if kind := o.n.GetOpType(); kind == "ReduceMax" || kind == "ReduceMin" {
@@ -36,16 +36,16 @@ type reduction struct {
 	within []int32 // the distances of the others from it
 }
 
-// reduction divides t along axes, of which 0 counts the rows.
+// reduction divides t along axes of the file.
 func (o *operator) reduction(t *tensor, axes []int, keep bool) (*reduction, error) {
 	gone := make([]bool, len(t.shape))
 	for _, a := range axes {
-		if a == 0 {
-			return nil, errors.New("it would mix rows; leave axis 0 out")
+		if a < o.lead {
+			return nil, errMixes
 		}
-		gone[a-1] = true
+		gone[a-o.lead] = true
 	}
-	r := &reduction{}
+	r := &reduction{shape: []int{}}
 	var left, window, outer, inner []int
 	for i, s := range strides(t.shape) {
 		if gone[i] {
@@ -64,7 +64,7 @@ func (o *operator) reduction(t *tensor, axes []int, keep bool) (*reduction, erro
 	return r, o.spend(size(t.shape))
 }
 
-// sumOver adds the sum or mean over axes, of which 0 counts the rows.
+// sumOver adds the sum or mean over axes of the file.
 func (o *operator) sumOver(t *tensor, axes []int, keep, mean bool) error {
 	r, err := o.reduction(t, axes, keep)
 	if err != nil {

@@ -19,7 +19,7 @@ func (o *operator) expand() error {
 		return errors.New("the shape is missing or not a list of whole numbers")
 	}
 	d := s.d
-	if t != nil && len(d) > len(t.shape) {
+	if t != nil && o.lead > 0 && len(d) > len(t.shape) {
 		first := d[0]
 		if len(d) > len(t.shape)+1 || !(first.n == 1 || !first.rows && o.batch > 0 && first.n == o.batch) {
 			return errors.New("it would repeat rows; keep the batch axis as it is")
@@ -50,22 +50,23 @@ func (o *operator) tile() error {
 	if err != nil {
 		return err
 	}
-	if c == nil || c.len() != len(t.shape)+1 {
-		return fmt.Errorf("the repeats are missing or not one for each of the %d axes", len(t.shape)+1)
+	if c == nil || c.len() != o.rank(t) {
+		return fmt.Errorf("the repeats are missing or not one for each of the %d axes", o.rank(t))
 	}
 	repeats, err := c.wholes()
 	if err != nil {
 		return err
 	}
-	if repeats[0] != 1 {
+	if o.lead > 0 && repeats[0] != 1 {
 		return errors.New("it would repeat rows; leave axis 0 out")
 	}
+	repeats = repeats[o.lead:]
 	lists := make([][]int, len(t.shape))
 	for i, d := range t.shape {
-		if repeats[i+1] < 1 || repeats[i+1]*d > maxTensor {
-			return fmt.Errorf("%d repeats of %d elements", repeats[i+1], d)
+		if repeats[i] < 1 || repeats[i]*d > maxTensor {
+			return fmt.Errorf("%d repeats of %d elements", repeats[i], d)
 		}
-		for k := range repeats[i+1] * d {
+		for k := range repeats[i] * d {
 			lists[i] = append(lists[i], k%d)
 		}
 	}

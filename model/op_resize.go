@@ -94,12 +94,12 @@ func outer(a, b []float64) []float64 {
 
 // stretches reads the scales or sizes, for every axis of a row.
 func (o *operator) stretches(shape []int) ([]stretch, error) {
-	list := make([]stretch, len(shape)+1)
+	list := make([]stretch, len(shape)+o.lead)
 	axes := make([]int, len(list))
 	for i := range list {
 		n := 1
-		if axes[i] = i; i > 0 {
-			n = shape[i-1]
+		if axes[i] = i; i >= o.lead {
+			n = shape[i-o.lead]
 		}
 		list[i] = stretch{n, n, 1}
 	}
@@ -119,7 +119,7 @@ func (o *operator) stretches(shape []int) ([]stretch, error) {
 	for i, a := range axes {
 		s := &list[a]
 		if sizes != nil {
-			if a == 0 && (o.batch > 0 && sizes[0] == int(o.batch) || sizes[0] == 1) {
+			if a < o.lead && (o.batch > 0 && sizes[0] == int(o.batch) || sizes[0] == 1) {
 				continue
 			}
 			s.out, s.scale = sizes[i], float64(sizes[i])/float64(s.in)
@@ -129,10 +129,10 @@ func (o *operator) stretches(shape []int) ([]stretch, error) {
 			return nil, fmt.Errorf("a scale of %v is not positive or too large", s.scale)
 		}
 	}
-	if list[0].scale != 1 {
-		return nil, errors.New("it would mix rows; leave axis 0 as it is")
+	if o.lead > 0 && list[0].scale != 1 {
+		return nil, errMixes
 	}
-	return list[1:], nil
+	return list[o.lead:], nil
 }
 
 // scales reads the scales or else the sizes, from where the opset has them.

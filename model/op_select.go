@@ -9,29 +9,19 @@ import (
 
 // The operators here choose and move elements, of tensors and of constants.
 
-// rank returns the number of axes of operand 0, rows included.
-func rank(t *tensor, c *constant) int {
+// place returns the axis of the shape of operand 0, one of t and c, that the file
+// calls a.
+func (o *operator) place(a int, t *tensor, c *constant) (int, error) {
 	if t != nil {
-		return len(t.shape) + 1
+		return o.inner(a, t)
 	}
-	return len(c.shape)
+	return axis(a, len(c.shape))
 }
 
-// extent returns the size of operand 0 along axis a, which does not count rows.
-func extent(t *tensor, c *constant, a int) int {
-	if t != nil {
-		return t.shape[a-1]
-	}
-	return c.shape[a]
-}
-
-// chosen returns operand 0, one of t and c, with the positions of axis a that
-// index names, in shape instead of that axis; it does not count rows.
+// chosen returns operand 0, one of t and c, with the positions of axis a of its
+// shape that index names, in shape instead of that axis.
 func (o *operator) chosen(t *tensor, c *constant, a int, index, shape []int) (*tensor, *constant, error) {
 	old := t.or(c)
-	if t != nil {
-		a--
-	}
 	to := append(append(append([]int{}, old[:a]...), shape...), old[a+1:]...)
 	if err := checkShape(to); err != nil {
 		return nil, nil, err
@@ -81,14 +71,11 @@ func (o *operator) gather() error {
 	if err != nil {
 		return err
 	}
-	a, err := axis(o.int("axis", 0), rank(t, c))
+	a, err := o.place(o.int("axis", 0), t, c)
 	if err != nil {
 		return err
 	}
-	if t != nil && a == 0 {
-		return errors.New("it would mix rows; leave axis 0 out")
-	}
-	n := extent(t, c, a)
+	n := t.or(c)[a]
 	for i := range index {
 		if index[i], err = axis(index[i], n); err != nil {
 			return fmt.Errorf("an index is outside the %d elements", n)
@@ -146,17 +133,14 @@ func (o *operator) slice() error {
 		if list[3] != nil {
 			step = list[3][i]
 		}
-		if a, err = axis(a, rank(t, c)); err != nil {
-			return err
-		}
 		start, end := list[0][i], list[1][i]
-		if t != nil && a == 0 {
-			if start == 0 && step == 1 && (end == maxWhole || o.batch > 0 && end >= int(o.batch)) {
+		if a, err = o.place(a, t, c); err != nil {
+			if errors.Is(err, errMixes) && start == 0 && step == 1 && (end == maxWhole || o.batch > 0 && end >= int(o.batch)) {
 				continue // all rows
 			}
-			return errors.New("it would mix rows; leave axis 0 out")
+			return err
 		}
-		index, err := sliceIndex(start, end, step, extent(t, c, a))
+		index, err := sliceIndex(start, end, step, t.or(c)[a])
 		if err != nil {
 			return err
 		}
@@ -204,14 +188,11 @@ func (o *operator) split() error {
 	if err != nil {
 		return err
 	}
-	a, err := axis(o.int("axis", 0), rank(t, c))
+	a, err := o.place(o.int("axis", 0), t, c)
 	if err != nil {
 		return err
 	}
-	if t != nil && a == 0 {
-		return errors.New("it would mix rows; leave axis 0 out")
-	}
-	n := extent(t, c, a)
+	n := t.or(c)[a]
 	sizes, err := o.sizes(n)
 	if err != nil {
 		return err

@@ -99,12 +99,17 @@ func (o *operator) flatten() error {
 	if c != nil {
 		return errors.New("flatten of a constant is not supported; fold constants before the export")
 	}
-	rank := len(t.shape) + 1
 	a := o.int("axis", 1)
 	if a < 0 {
-		a += rank
+		a += o.rank(t)
 	}
-	if a < 1 || a > rank || size(t.shape[:a-1]) != 1 {
+	if a < 0 || a > o.rank(t) {
+		return fmt.Errorf("axis %d is not one of the %d axes", a, o.rank(t))
+	}
+	if o.lead == 0 {
+		return o.reshaped(t, []int{size(t.shape[:a]), size(t.shape[a:])})
+	}
+	if a < 1 || size(t.shape[:a-1]) != 1 {
 		return fmt.Errorf("axis %d would mix rows; use axis 1", a)
 	}
 	return o.reshaped(t, []int{size(t.shape)})
@@ -128,6 +133,13 @@ func (o *operator) reshape() error {
 			return err
 		}
 		return o.setConst(&constant{shape: shape, f: c.f, d: c.d})
+	}
+	if o.lead == 0 {
+		shape, err := newShape(t.shape, s.d, o.int("allowzero", 0) != 0)
+		if err != nil {
+			return err
+		}
+		return o.reshaped(t, shape)
 	}
 	if len(s.d) == 0 {
 		return errors.New("a reshape to a scalar would mix rows")
@@ -185,14 +197,14 @@ func (o *operator) squeeze() error {
 	if c != nil {
 		shape = c.shape
 	} else {
-		shape = append([]int{0}, t.shape...)
+		shape = o.full(t)
 	}
 	axes, err := o.axes(len(shape))
 	if err != nil {
 		return err
 	}
 	if axes == nil {
-		if t != nil && o.batch == 1 {
+		if t != nil && o.lead > 0 && o.batch == 1 {
 			return errors.New("it would remove the batch axis; name the axes to remove")
 		}
 		for i, d := range shape {
@@ -212,7 +224,7 @@ func (o *operator) squeeze() error {
 	if c != nil {
 		return o.setConst(&constant{shape: left, f: c.f, d: c.d})
 	}
-	return o.reshaped(t, left[1:])
+	return o.reshaped(t, left[o.lead:])
 }
 
 func (o *operator) unsqueeze() error {
@@ -224,7 +236,7 @@ func (o *operator) unsqueeze() error {
 	if c != nil {
 		old = c.shape
 	} else {
-		old = append([]int{0}, t.shape...)
+		old = o.full(t)
 	}
 	count := 0
 	if a := o.attrs["axes"]; a != nil {
@@ -252,10 +264,10 @@ func (o *operator) unsqueeze() error {
 	if c != nil {
 		return o.setConst(&constant{shape: shape, f: c.f, d: c.d})
 	}
-	if shape[0] != 0 {
+	if o.lead > 0 && shape[0] != 0 {
 		return errors.New("it would put an axis before the batch; keep the batch first")
 	}
-	return o.reshaped(t, shape[1:])
+	return o.reshaped(t, shape[o.lead:])
 }
 
 func (o *operator) transpose() error {
@@ -263,11 +275,11 @@ func (o *operator) transpose() error {
 	if err != nil {
 		return err
 	}
-	rank := 0
+	var rank int
 	if c != nil {
 		rank = len(c.shape)
 	} else {
-		rank = len(t.shape) + 1
+		rank = o.rank(t)
 	}
 	perm := make([]int, rank)
 	for i := range perm {
@@ -289,13 +301,13 @@ func (o *operator) transpose() error {
 		shape, index := permute(c.shape, perm)
 		return o.setConst(c.view(shape, index))
 	}
-	if perm[0] != 0 {
+	if o.lead > 0 && perm[0] != 0 {
 		return errors.New("it moves the batch axis; keep the batch first")
 	}
 	for i := range perm {
-		perm[i]--
+		perm[i] -= o.lead
 	}
-	shape, index := permute(t.shape, perm[1:])
+	shape, index := permute(t.shape, perm[o.lead:])
 	return o.set(o.view(t, shape, index))
 }
 

@@ -27,8 +27,8 @@ var operators = map[string]func(*operator) error{
 	"Neg":                (*operator).negate,
 	"Gemm":               (*operator).gemm,
 	"MatMul":             (*operator).matMul,
-	"Conv":               (*operator).convolution,
-	"BatchNormalization": (*operator).batchNorm,
+	"Conv":               rowwise((*operator).convolution),
+	"BatchNormalization": rowwise((*operator).batchNorm),
 	"Relu":               (*operator).relu,
 	"Clip":               (*operator).clip,
 	"LeakyRelu":          (*operator).leakyRelu,
@@ -37,10 +37,10 @@ var operators = map[string]func(*operator) error{
 	"Abs":                (*operator).abs,
 	"Max":                (*operator).extremum,
 	"Min":                (*operator).extremum,
-	"MaxPool":            (*operator).maxPool,
-	"GlobalMaxPool":      (*operator).globalPool,
-	"AveragePool":        (*operator).averagePool,
-	"GlobalAveragePool":  (*operator).globalPool,
+	"MaxPool":            rowwise((*operator).maxPool),
+	"GlobalMaxPool":      rowwise((*operator).globalPool),
+	"AveragePool":        rowwise((*operator).averagePool),
+	"GlobalAveragePool":  rowwise((*operator).globalPool),
 	"ReduceMean":         (*operator).reduce,
 	"ReduceSum":          (*operator).reduce,
 	"ReduceMax":          (*operator).reduce,
@@ -62,27 +62,28 @@ var operators = map[string]func(*operator) error{
 	"Split":              (*operator).split,
 	"Expand":             (*operator).expand,
 	"Tile":               (*operator).tile,
-	"DepthToSpace":       (*operator).depthToSpace,
-	"SpaceToDepth":       (*operator).depthToSpace,
+	"DepthToSpace":       rowwise((*operator).depthToSpace),
+	"SpaceToDepth":       rowwise((*operator).depthToSpace),
 	"Resize":             (*operator).resize,
 	"Upsample":           (*operator).resize,
-	"ConvTranspose":      (*operator).deconvolution,
+	"ConvTranspose":      rowwise((*operator).deconvolution),
 	"Concat":             (*operator).concat,
 	"Softmax":            (*operator).softmax,
 	"LogSoftmax":         (*operator).softmax,
 	"Sigmoid":            (*operator).sigmoid,
 	"ArgMax":             (*operator).argMax,
 	"ZipMap":             (*operator).zipMap,
-	"Scaler":             (*operator).scaler,
-	"Normalizer":         (*operator).normalizer,
-	"LinearClassifier":   (*operator).linearClassifier,
-	"LinearRegressor":    (*operator).linearRegressor,
-	"SVMRegressor":       (*operator).svmRegressor,
+	"Scaler":             rowwise((*operator).scaler),
+	"Normalizer":         rowwise((*operator).normalizer),
+	"LinearClassifier":   rowwise((*operator).linearClassifier),
+	"LinearRegressor":    rowwise((*operator).linearRegressor),
+	"SVMRegressor":       rowwise((*operator).svmRegressor),
 }
 
 // classical are the operators of the domain ai.onnx.ml; the others are ONNX's own.
 var classical = map[string]bool{
 	"ZipMap": true, "Scaler": true, "Normalizer": true, "LinearClassifier": true, "LinearRegressor": true, "SVMRegressor": true,
+	"TreeEnsembleClassifier": true, "TreeEnsembleRegressor": true,
 }
 
 // since is the first opset in which an operator means what is implemented
@@ -148,6 +149,11 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	if err := f(o); err != nil {
 		return o.wrap(err)
 	}
+	for i, out := range n.Output {
+		if l.tensors[out] != nil {
+			l.types[out] = o.outputType(i)
+		}
+	}
 	return nil
 }
 
@@ -168,8 +174,12 @@ func (o *operator) secret(i int) (*tensor, error) {
 	if t == nil {
 		return nil, fmt.Errorf("operand %d must depend on the input of the model; fold constants before the export", i)
 	}
-	if t.post != nil {
-		return nil, errors.New("only steps that the client can do may follow a Softmax, Sigmoid or ArgMax; move it to the end of the model")
+	if t.post != nil { // not the end: the parties do it
+		var err error
+		if t, err = o.inside(t); err != nil {
+			return nil, err
+		}
+		o.tensors[o.input(i)] = t
 	}
 	return t, nil
 }
@@ -264,7 +274,7 @@ func (o *operator) ints(name string, n, otherwise int) ([]int, error) {
 	return v, nil
 }
 
-// axes returns the axes of a tensor of rank axes, 0 counting the rows, that
+// axes returns the axes of a tensor of rank axes in the file that
 // the attribute or, in later opsets, operand 1 names; nil if neither is there.
 func (o *operator) axes(rank int) ([]int, error) {
 	var v []int

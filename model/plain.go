@@ -162,3 +162,42 @@ func (e plain) Lift(op *Op, x []uint64) ([]uint64, error) {
 	}
 	return out, nil
 }
+
+func (e plain) Step(op *Op, x []uint64) ([]uint64, error) {
+	out := make([]uint64, len(x))
+	for i, v := range x {
+		if ring.Signed(v, op.Bits) >= 0 {
+			out[i] = 1
+		}
+	}
+	return out, nil
+}
+
+func (e plain) Spline(op *Op, x []uint64) ([]uint64, error) {
+	mask := ring.Mask(e.out(op).Width)
+	out := make([]uint64, len(x))
+	for i, v := range x {
+		out[i] = uint64(op.Spline.Eval(ring.Signed(v, op.Bits))) & mask
+	}
+	return out, nil
+}
+
+func (e plain) Product(op *Op, x, y []uint64) ([]uint64, error) {
+	out := make([]uint64, len(x)/(op.Dims.M*op.Dims.K)*op.Dims.M*op.Dims.N)
+	matrices(*op.Dims, out, x, y)
+	ring.Reduce(out, e.out(op).Width)
+	return out, nil
+}
+
+// matrices adds to z the products of the matrices in x and y, as many as there are.
+func matrices[T float64 | uint64](d Dims, z, x, y []T) {
+	for ; len(x) > 0; x, y, z = x[d.M*d.K:], y[d.K*d.N:], z[d.M*d.N:] {
+		for i := range d.M {
+			for k, v := range x[i*d.K:][:d.K] {
+				for j, u := range y[k*d.N:][:d.N] {
+					z[i*d.N+j] += v * u
+				}
+			}
+		}
+	}
+}

@@ -63,7 +63,51 @@ const (
 	Max Kind = "max"
 	// Lift is Out = In, from the ring of In to the ring of Out.
 	Lift Kind = "lift"
+	// Step is Out = 1 where In ≥ 0, else 0, in the ring of Out.
+	Step Kind = "step"
+	// Splined is Out = Spline(In), from the ring of In to the ring of Out.
+	Splined Kind = "spline"
+	// Product is Out[t] = In[0][t]·In[1][t] for Dims.T matrices of two secrets, modulo
+	// 2^Width of Out. With Dims 1, 1, 1 it multiplies elements.
+	Product Kind = "product"
 )
+
+// Dims are the shapes of a [Product]: T matrices of M×K by T matrices of K×N, one
+// after the other, rows first.
+type Dims struct {
+	T int `json:"t"`
+	M int `json:"m"`
+	K int `json:"k"`
+	N int `json:"n"`
+}
+
+// A Spline is a continuous piecewise linear function of whole numbers,
+//
+//	Base + Slope·x + Σ Delta·max(x − At, 0).
+//
+// It is public: the functions that networks use are known.
+type Spline struct {
+	Base  int64  `json:"base"`
+	Slope int64  `json:"slope"`
+	Knots []Knot `json:"knots"` // by increasing At
+}
+
+// A Knot is a place where the slope changes by Delta.
+type Knot struct {
+	At    int64 `json:"at"`
+	Delta int64 `json:"delta"`
+}
+
+// Eval returns the value at x modulo 2⁶⁴.
+func (s *Spline) Eval(x int64) int64 {
+	y := s.Base + s.Slope*x
+	for _, k := range s.Knots {
+		if x > k.At {
+			y += k.Delta * (x - k.At)
+		}
+	}
+	return y
+}
 
 // A Value is a tensor of the program, of one inference. Its elements are
 // two's complement integers of Width bits, which stand for multiples of
@@ -90,6 +134,13 @@ type Op struct {
 	Shl     [2]int     `json:"shl,omitzero"`
 	Negate  bool       `json:"negate,omitempty"`
 	Bits    int        `json:"bits,omitempty"`
+	Spline  *Spline    `json:"spline,omitempty"` // |At| and |In| are at most 2^(Bits−2)
+	Dims    *Dims      `json:"dims,omitempty"`
+}
+
+// Square reports that a product multiplies every element with itself.
+func (op *Op) Square() bool {
+	return op.Kind == Product && op.In[0] == op.In[1] && op.Dims.M == 1 && op.Dims.K == 1 && op.Dims.N == 1
 }
 
 // A Param is a secret tensor of the model owner. Only its shape is public.
@@ -128,6 +179,9 @@ type Engine[V any] interface {
 	ReLU(op *Op, x V) (V, error)
 	Max(op *Op, x, y V) (V, error)
 	Lift(op *Op, x V) (V, error)
+	Step(op *Op, x V) (V, error)
+	Spline(op *Op, x V) (V, error)
+	Product(op *Op, x, y V) (V, error)
 }
 
 // Run evaluates p with engine e. There is one Run for every engine, so that
@@ -160,6 +214,12 @@ func Run[V any](e Engine[V], p *Program, input V) (V, error) {
 			z, err = e.Max(op, x, v[op.In[1]])
 		case Lift:
 			z, err = e.Lift(op, x)
+		case Step:
+			z, err = e.Step(op, x)
+		case Splined:
+			z, err = e.Spline(op, x)
+		case Product:
+			z, err = e.Product(op, x, v[op.In[1]])
 		default:
 			err = fmt.Errorf("unknown operation %q", op.Kind)
 		}

@@ -55,7 +55,7 @@ type budget struct{ elements, products int }
 
 func (p *Program) check(op *Op, i int, b *budget) error {
 	arity := 1
-	if op.Kind == Add || op.Kind == Max {
+	if op.Kind == Add || op.Kind == Max || op.Kind == Product {
 		arity = 2
 	}
 	if len(op.In) != arity || op.Out != i+1 || len(op.Name) > maxName {
@@ -96,8 +96,12 @@ func (p *Program) check(op *Op, i int, b *budget) error {
 			return fmt.Errorf("%d bits from width %d to %d", op.Bits, x.Width, z.Width)
 		}
 		return nil
-	case ReLU, Lift, Max:
+	case ReLU, Lift, Max, Step:
 		return p.checkCompare(op, x, z)
+	case Splined:
+		return p.checkSpline(op, x, z, b)
+	case Product:
+		return p.checkProduct(op, x, p.Values[op.In[1]], z, b)
 	}
 	return fmt.Errorf("unknown operation")
 }
@@ -154,6 +158,54 @@ func (p *Program) checkCompare(op *Op, x, z Value) error {
 		return fmt.Errorf("the result has width %d, not %d", z.Width, op.Bits)
 	}
 	return nil
+}
+
+// maxSide bounds the rows and columns of matrices that are multiplied.
+const maxSide = 1 << 16
+
+// maxKnots bounds the comparisons of one element.
+const maxKnots = 1 << 10
+
+func (p *Program) checkSpline(op *Op, x, z Value, b *budget) error {
+	if op.Spline == nil || len(op.Spline.Knots) < 1 || len(op.Spline.Knots) > maxKnots {
+		return fmt.Errorf("no spline, or one that has not 1 to %d knots", maxKnots)
+	}
+	if err := p.checkCompare(op, x, z); err != nil {
+		return err
+	}
+	limit := int64(1) << (op.Bits - 2)
+	for i, k := range op.Spline.Knots {
+		if k.At < -limit || k.At > limit || i > 0 && k.At <= op.Spline.Knots[i-1].At {
+			return fmt.Errorf("knot %d at %d is outside ±%d or not after the one before", i, k.At, limit)
+		}
+	}
+	b.elements -= z.Len * len(op.Spline.Knots)
+	return nil
+}
+
+func (p *Program) checkProduct(op *Op, x, y, z Value, b *budget) error {
+	d := op.Dims
+	if d == nil {
+		return fmt.Errorf("no dimensions")
+	}
+	for _, n := range []int{d.T, d.M, d.K, d.N} {
+		if n < 1 || n > maxTensor {
+			return fmt.Errorf("dimensions %v are outside 1..%d", *d, maxTensor)
+		}
+	}
+	if max(d.M, d.K, d.N) > maxSide || z.Width < 2 {
+		return fmt.Errorf("matrices of more than %d rows or columns, or of one bit", maxSide)
+	}
+	for _, v := range []struct{ len, t, a, b int }{{x.Len, d.T, d.M, d.K}, {y.Len, d.T, d.K, d.N}, {z.Len, d.T, d.M, d.N}} {
+		if v.a > v.len || v.b > v.len || v.t > v.len || v.a*v.b > v.len || v.t*v.a*v.b != v.len { // no overflow: maxTensor squared fits
+			return fmt.Errorf("%d elements are not %d matrices of %d×%d", v.len, v.t, v.a, v.b)
+		}
+	}
+	b.products -= z.Len * d.K
+	if err := local(x, z); err != nil {
+		return err
+	}
+	return local(y, z)
 }
 
 // local checks that x reduces to the ring of z.

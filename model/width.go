@@ -24,6 +24,15 @@ func shiftBits(bound float64, f int) int {
 	return k
 }
 
+// compares reports that operations of a kind open a masked operand of [Op].Bits bits.
+func compares(k Kind) bool {
+	switch k {
+	case ReLU, Max, Lift, Step, Splined:
+		return true
+	}
+	return false
+}
+
 // own returns the width that the precondition of value i itself asks of its
 // first operand: comparisons and shifts are wrong outside of it.
 func (b *builder) own(i int) int {
@@ -35,9 +44,9 @@ func (b *builder) own(i int) int {
 	switch v.op.Kind {
 	case Shift:
 		return shiftBits(x.magnitude(), v.op.Bits)
-	case ReLU:
+	case ReLU, Step:
 		return bits(least(x.lo), largest(x.hi))
-	case Lift: // |x| ≤ 2^(m−2)
+	case Lift, Splined: // |x| ≤ 2^(m−2)
 		return max(bits(-x.magnitude(), x.magnitude()-1)+1, 3)
 	case Max: // −2^(m−2) ≤ x, y < 2^(m−2)
 		y := b.values[v.op.In[1]]
@@ -71,7 +80,7 @@ func (b *builder) widths() ([]int, error) {
 			if w > 64 {
 				return nil, fmt.Errorf("node %q: values of %d bits do not fit a ring of 64; %s", b.values[i].op.Name, w, narrower)
 			}
-			if v := &b.values[i].op; v.Kind == ReLU || v.Kind == Lift {
+			if v := &b.values[i].op; compares(v.Kind) && v.Kind != Max {
 				v.Bits = own[i]
 			}
 		}
@@ -94,7 +103,7 @@ func (b *builder) backward(own []int) []int {
 		case Shift:
 			need[i] = max(need[i], own[i]-v.op.Bits)
 			ask = need[i] + v.op.Bits
-		case ReLU, Lift:
+		case ReLU, Lift, Step, Splined:
 			ask = own[i]
 		case Max:
 			need[i] = max(need[i], own[i])
@@ -120,8 +129,7 @@ func (b *builder) resolve(i int) int {
 func (b *builder) widest() int {
 	w := 0
 	for i, v := range b.values {
-		switch v.op.Kind {
-		case ReLU, Max, Lift:
+		if compares(v.op.Kind) {
 			w = max(w, b.own(i))
 		}
 	}

@@ -75,7 +75,7 @@ func TestInputMasksAreFresh(t *testing.T) {
 	seen := map[[2]uint64]bool{}
 	for _, mats := range generate(t, m, deal(t, m, n), compare.Garbled, batch, batch) {
 		for _, x := range mats {
-			masks, _, _ := x.Spend()
+			masks := x.Spend().Masks
 			for l, mask := range masks {
 				a := make([]uint64, layers[l].Conv.InLen())
 				ring.Unpack(a, layers[l].AppendMask(nil, mask), layers[l].Width)

@@ -25,6 +25,7 @@ import (
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
 	"github.com/tacit-mpc/tacit/protocol/prep"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/share"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -33,7 +34,7 @@ import (
 // is this party's share, one after the other. It spends mats, which are the
 // same inferences in the same order at all parties.
 //
-// Rounds: 1 for every linear layer and lift, 3 for every ReLU and maximum, or 2 to
+// Rounds: 1 for every linear layer, product and lift, 3 for every ReLU and maximum, or 2 to
 // 4 with [compare.Carry].
 // Sends: see [Plan].
 func Run(m *transport.Mesh, program *model.Program, w *Weights, mats []*prep.Inference, x share.Share) (share.Share, error) {
@@ -43,8 +44,8 @@ func Run(m *transport.Mesh, program *model.Program, w *Weights, mats []*prep.Inf
 	e := &engine{mesh: m, program: program, weights: w, batch: len(mats)}
 	zero := make([][]share.Seed, len(mats))
 	for i, mat := range mats {
-		masks, comparisons, seeds := mat.Spend()
-		e.masks, e.mats, zero[i] = append(e.masks, masks), append(e.mats, comparisons), seeds
+		c := mat.Spend()
+		e.masks, e.products, e.mats, zero[i] = append(e.masks, c.Masks), append(e.products, c.Products), append(e.mats, c.Mats), c.Zero
 	}
 	y, err := model.Run(e, program, x)
 	if err != nil {
@@ -61,14 +62,16 @@ func Run(m *transport.Mesh, program *model.Program, w *Weights, mats []*prep.Inf
 
 // An engine is one party's evaluation of a program on one batch.
 type engine struct {
-	mesh    *transport.Mesh
-	program *model.Program
-	weights *Weights
-	batch   int
-	masks   [][]*linear.Mask      // [inference][linear layer]
-	mats    [][]*compare.Material // [inference][comparison]
-	layer   int                   // linear layers so far
-	class   int                   // comparisons so far
+	mesh     *transport.Mesh
+	program  *model.Program
+	weights  *Weights
+	batch    int
+	masks    [][]*linear.Mask      // [inference][linear layer]
+	products [][]*product.Material // [inference][product of secrets]
+	mats     [][]*compare.Material // [inference][comparison]
+	layer    int                   // linear layers so far
+	product  int                   // products so far
+	class    int                   // comparisons so far
 }
 
 const stepOpenD = ": open D"
@@ -115,6 +118,61 @@ func (e *engine) Max(op *model.Op, x, y share.Share) (share.Share, error) {
 
 func (e *engine) Lift(op *model.Op, x share.Share) (share.Share, error) {
 	z, err := compare.Lift(e.mesh, Step(op), e.next(), x)
+	return z, err
+}
+
+func (e *engine) Step(op *model.Op, x share.Share) (share.Share, error) {
+	z, err := compare.Step(e.mesh, Step(op), e.next(), x)
+	return z, err
+}
+
+// Spline is a sum of ReLUs.
+func (e *engine) Spline(op *model.Op, x share.Share) (share.Share, error) {
+	out, s := e.out(op), op.Spline
+	first := -int64(1) << (op.Bits - 2) // x − first is not negative
+	knots := append([]model.Knot{{At: first, Delta: s.Slope}}, s.Knots...)
+	base := uint64(s.Base + s.Slope*first)
+	wide := make(share.Share, 0, len(x)*len(knots))
+	for b := range e.batch {
+		for _, k := range knots {
+			for _, v := range x[b*out.Len:][:out.Len] {
+				if e.mesh.Self() == 0 {
+					v -= uint64(k.At)
+				}
+				wide = append(wide, v)
+			}
+		}
+	}
+	r, err := compare.ReLU(e.mesh, Step(op), e.next(), wide)
+	if err != nil {
+		return nil, err
+	}
+	z := make(share.Share, len(x))
+	for b := range e.batch {
+		row := z[b*out.Len:][:out.Len]
+		if e.mesh.Self() == 0 {
+			for i := range row {
+				row[i] = base
+			}
+		}
+		for _, k := range knots {
+			for i, v := range r[:out.Len] {
+				row[i] += uint64(k.Delta) * v
+			}
+			r = r[out.Len:]
+		}
+	}
+	ring.Reduce(z, out.Width)
+	return z, nil
+}
+
+func (e *engine) Product(op *model.Op, x, y share.Share) (share.Share, error) {
+	mats := make([]*product.Material, e.batch)
+	for i := range mats {
+		mats[i] = e.products[i][e.product]
+	}
+	e.product++
+	z, err := product.Multiply(e.mesh, Step(op), mats, x, y)
 	return z, err
 }
 

@@ -72,9 +72,24 @@ func everything() *model.Program {
 	biased := add(model.Op{Kind: model.AddParam, In: []int{average}, Bias: param(12, 30)}, model.Value{Len: 12, Width: 30, Frac: 5})
 	hidden := linear(biased, dense, 28, 8)
 	narrow := add(model.Op{Kind: model.Shift, In: []int{hidden}, Bits: 4}, model.Value{Len: 5, Width: 24, Frac: 4})
-	lift := add(model.Op{Kind: model.Lift, In: []int{narrow}, Bits: 24}, model.Value{Len: 5, Width: 33, Frac: 4})
-	out := linear(lift, last, 33, 7)
-	add(model.Op{Kind: model.Shift, In: []int{out}, Bits: 3}, model.Value{Len: 3, Width: 30, Frac: 4})
+	lift := add(model.Op{Kind: model.Lift, In: []int{narrow}, Bits: 24}, model.Value{Len: 5, Width: 37, Frac: 4})
+
+	// Secrets times secrets: what is positive, its sum, and a spline.
+	product := func(x, y int, d model.Dims, frac int) int {
+		return add(model.Op{Kind: model.Product, In: []int{x, y}, Dims: &d}, model.Value{Len: d.T * d.M * d.N, Width: 37, Frac: frac})
+	}
+	step := add(model.Op{Kind: model.Step, In: []int{narrow}, Bits: 24}, model.Value{Len: 5, Width: 37})
+	square := product(step, step, model.Dims{T: 5, M: 1, K: 1, N: 1}, 0)
+	chosen := product(square, lift, model.Dims{T: 5, M: 1, K: 1, N: 1}, 4)
+	dot := product(square, lift, model.Dims{T: 1, M: 1, K: 5, N: 1}, 4)
+	spread := add(model.Op{Kind: model.Gather, In: []int{dot}, Index: make([]int32, 5)}, model.Value{Len: 5, Width: 37, Frac: 4})
+	spline := add(model.Op{Kind: model.Splined, In: []int{narrow}, Bits: 24, Spline: &model.Spline{
+		Base: 3, Slope: -1, Knots: []model.Knot{{At: -40, Delta: 2}, {At: 0, Delta: -3}, {At: 500, Delta: 1}},
+	}}, model.Value{Len: 5, Width: 37, Frac: 4})
+	both := add(model.Op{Kind: model.Add, In: []int{chosen, spread}}, model.Value{Len: 5, Width: 37, Frac: 4})
+	all := add(model.Op{Kind: model.Add, In: []int{both, spline}}, model.Value{Len: 5, Width: 37, Frac: 4})
+	out := linear(all, last, 37, 7)
+	add(model.Op{Kind: model.Shift, In: []int{out}, Bits: 3}, model.Value{Len: 3, Width: 34, Frac: 4})
 	return p
 }
 

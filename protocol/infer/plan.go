@@ -4,6 +4,7 @@ import (
 	"github.com/tacit-mpc/tacit/model"
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/prep"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -37,6 +38,15 @@ func (p *planner) Linear(op *model.Op, _ none) (none, error) {
 func (p *planner) ReLU(op *model.Op, _ none) (none, error)   { return p.compare(op) }
 func (p *planner) Max(op *model.Op, _, _ none) (none, error) { return p.compare(op) }
 func (p *planner) Lift(op *model.Op, _ none) (none, error)   { return p.compare(op) }
+func (p *planner) Step(op *model.Op, _ none) (none, error)   { return p.compare(op) }
+func (p *planner) Spline(op *model.Op, _ none) (none, error) { return p.compare(op) }
+
+func (p *planner) Product(op *model.Op, _, _ none) (none, error) {
+	cost := product.PlanOnline(p.n, p.self, Step(op), p.demand.Products[0], p.batch)
+	p.demand.Products = p.demand.Products[1:]
+	p.steps = append(p.steps, cost.Steps...)
+	return none{}, nil
+}
 
 func (p *planner) compare(op *model.Op) (none, error) {
 	cost := compare.PlanOnline(p.n, p.self, Step(op), p.demand.Classes[0], p.batch)

@@ -3,6 +3,7 @@ package prep
 import (
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/share"
 )
 
@@ -17,8 +18,9 @@ type delivery struct {
 	classes int
 	room    int // inferences that may wait
 
-	waiting [][]*compare.Material // those of whole inferences, but for the last
-	next    int                   // the first of them
+	products [][]*product.Material // [inference][product], made before the comparisons
+	waiting  [][]*compare.Material // those of whole inferences, but for the last
+	next     int                   // the first of them
 
 	made  chan struct{} // closed when the other half has ended, well if it set seeds
 	seeds [][]share.Seed
@@ -53,7 +55,8 @@ func (d *delivery) hand() error {
 		return nil
 	}
 	for _, mats := range d.waiting {
-		x := &Inference{zero: d.seeds[d.next], mats: mats}
+		x := &Inference{zero: d.seeds[d.next], mats: mats, products: d.products[d.next]}
+		d.products[d.next] = nil
 		for _, layer := range d.masks {
 			x.masks = append(x.masks, layer[d.next])
 			layer[d.next] = nil

@@ -4,14 +4,19 @@ import (
 	"github.com/tacit-mpc/tacit/model"
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
+	"github.com/tacit-mpc/tacit/protocol/product"
 )
 
 // A Demand lists the correlated randomness of one inference, in the order in
 // which the online phase spends it.
 type Demand struct {
-	Layers  []linear.Layer
-	Classes []compare.Class
+	Layers   []linear.Layer
+	Products []product.Class
+	Classes  []compare.Class
 }
+
+// transfers reports that oblivious transfers are needed.
+func (d Demand) transfers() bool { return len(d.Products)+len(d.Classes) > 0 }
 
 // An Option is a public parameter of preparation, the same at all parties.
 type Option func(*options)
@@ -72,6 +77,8 @@ func (c *counter) ReLU(op *model.Op, _ none) (none, error)   { return c.compare(
 func (c *counter) Max(op *model.Op, _, _ none) (none, error) { return c.compare(compare.KindMax, op) }
 func (c *counter) Lift(op *model.Op, _ none) (none, error)   { return c.compare(compare.KindLift, op) }
 
+func (c *counter) Step(op *model.Op, _ none) (none, error) { return c.compare(compare.KindStep, op) }
+
 func (c *counter) compare(kind compare.Kind, op *model.Op) (none, error) {
 	out := c.program.Values[op.Out]
 	c.demand.Classes = append(c.demand.Classes, compare.Class{
@@ -86,3 +93,20 @@ func (c *counter) Gather(*model.Op, none) (none, error)    { return none{}, nil 
 func (c *counter) Sum(*model.Op, none) (none, error)       { return none{}, nil }
 func (c *counter) Add(*model.Op, none, none) (none, error) { return none{}, nil }
 func (c *counter) Shift(*model.Op, none) (none, error)     { return none{}, nil }
+
+// Spline counts a comparison for every knot and one for the slope before them.
+func (c *counter) Spline(op *model.Op, _ none) (none, error) {
+	out := c.program.Values[op.Out]
+	c.demand.Classes = append(c.demand.Classes, compare.Class{
+		Kind: compare.KindReLU, In: op.Bits, Out: out.Width, N: out.Len * (len(op.Spline.Knots) + 1), Layer: op.Out, Backend: c.backend,
+	})
+	return none{}, nil
+}
+
+func (c *counter) Product(op *model.Op, _, _ none) (none, error) {
+	c.demand.Products = append(c.demand.Products, product.Class{
+		T: op.Dims.T, M: op.Dims.M, K: op.Dims.K, N: op.Dims.N,
+		Width: c.program.Values[op.Out].Width, Square: op.Square(), Layer: op.Out,
+	})
+	return none{}, nil
+}

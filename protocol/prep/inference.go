@@ -9,16 +9,18 @@ import (
 
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/share"
 )
 
 // An Inference is one party's material for one inference. It hides the values
 // of one input and can hide no others: a second use is a bug and panics.
 type Inference struct {
-	_     noCopy
-	masks []*linear.Mask
-	mats  []*compare.Material
-	zero  []share.Seed
+	_        noCopy
+	masks    []*linear.Mask
+	products []*product.Material
+	mats     []*compare.Material
+	zero     []share.Seed
 }
 
 // noCopy makes go vet reject copies of the structs that contain it.
@@ -30,16 +32,28 @@ func (*noCopy) Unlock() {}
 // Format implements [fmt.Formatter] and hides the material from every verb.
 func (x *Inference) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Inference") }
 
-// Spend hands out the material: a mask for every linear layer and material for
-// every comparison class, in the order of [Count], and the seeds that this
-// party shares with each other for the sharing of zero at the end.
-func (x *Inference) Spend() ([]*linear.Mask, []*compare.Material, []share.Seed) {
+// A Content is what an [Inference] hands out: a mask for every linear layer, a
+// triple for every product of secrets and material for every comparison class,
+// in the order of [Count], and the seeds that this party shares with each other
+// for the sharing of zero at the end.
+type Content struct {
+	Masks    []*linear.Mask
+	Products []*product.Material
+	Mats     []*compare.Material
+	Zero     []share.Seed
+}
+
+// Format implements [fmt.Formatter] and hides the material from every verb.
+func (Content) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Content") }
+
+// Spend hands out the material.
+func (x *Inference) Spend() Content {
 	if x.zero == nil {
 		panic("prep: inference material used twice")
 	}
-	masks, mats, zero := x.masks, x.mats, x.zero
-	x.masks, x.mats, x.zero = nil, nil, nil
-	return masks, mats, zero
+	c := Content{x.masks, x.products, x.mats, x.zero}
+	x.masks, x.products, x.mats, x.zero = nil, nil, nil, nil
+	return c
 }
 
 // ErrCorrupt means that stored material is not what was written.
@@ -64,6 +78,12 @@ func (d Demand) Append(b []byte, x *Inference) ([]byte, error) {
 	for i, l := range d.Layers {
 		b = l.AppendMask(b, x.masks[i])
 	}
+	for _, m := range x.products {
+		var err error
+		if b, err = m.AppendBinary(b); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range x.mats {
 		var err error
 		if b, err = m.AppendBinary(b); err != nil {
@@ -78,6 +98,9 @@ func (d Demand) Len(n, self int) int {
 	size := len(magic) + n*len(share.Seed{}) + crc32.Size
 	for _, l := range d.Layers {
 		size += l.MaskLen()
+	}
+	for _, c := range d.Products {
+		size += c.EncodedLen(n, self)
 	}
 	for _, c := range d.Classes {
 		size += c.EncodedLen(n, self)
@@ -108,6 +131,17 @@ func (d Demand) Parse(n, self int, b []byte) (*Inference, error) {
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		x.masks, body = append(x.masks, mask), rest
+	}
+	for _, c := range d.Products {
+		size := c.EncodedLen(n, self)
+		if len(body) < size {
+			return nil, fmt.Errorf("%w: truncated", ErrCorrupt)
+		}
+		m, err := product.ParseMaterial(c, n, self, body[:size])
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		x.products, body = append(x.products, m), body[size:]
 	}
 	for _, c := range d.Classes {
 		size := c.EncodedLen(n, self)

@@ -5,6 +5,7 @@ import (
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/triple"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -68,11 +69,14 @@ func PlanSetup(program *model.Program, n, self, hint int) Cost {
 func PlanGenerate(program *model.Program, n, self, hint, batch int, opts ...Option) Cost {
 	demand := Count(program, opts...)
 	c := Cost{HE: everyone(n, 32)} // the seeds for sharings of zero
-	if len(demand.Classes) > 0 {
-		fork, cmp := ot.PlanFork(n), compare.PlanGenerate(n, self, optionsOf(opts).depth, demand.Classes, batch)
-		c.OT = sum(everyone(n, 32), cmp.Steps...)
+	if demand.transfers() {
+		depth := optionsOf(opts).depth
+		fork, cmp := ot.PlanFork(n), compare.PlanGenerate(n, self, depth, demand.Classes, batch)
+		products := product.PlanGenerate(n, self, depth, demand.Products, batch)
+		c.OT = sum(everyone(n, 32), append(cmp.Steps, products.Steps...)...)
 		c.OT = sum(c.OT, transport.Stats{Rounds: fork.Rounds, Sent: fork.Sent, Received: fork.Received})
 		c.Counts, c.Gates = cmp.Counts, cmp.Gates
+		c.Counts.Add(products.Counts)
 		c.Counts.Add(fork.Counts)
 	}
 	if layers := tripleLayers(demand.Layers); len(layers) > 0 {

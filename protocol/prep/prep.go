@@ -28,6 +28,7 @@ import (
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/linear"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/share"
 	"github.com/tacit-mpc/tacit/protocol/triple"
 	"github.com/tacit-mpc/tacit/transport"
@@ -164,8 +165,8 @@ func (p *Preparer) Generate(id [32]byte, batch int) ([]*Inference, error) {
 // order, when it is complete, and keeps nothing of it. The error of the sink ends
 // the session.
 //
-// Masks of linear layers are made for the whole batch in one round, and wait for
-// the comparisons: 16 bytes for every element of the inputs of linear layers
+// Products of secrets and masks of linear layers are made for the whole batch
+// first, and wait for the comparisons: 16 bytes for every element of the inputs of linear layers
 // and every inference, and what package triple needs. Comparisons that are
 // complete wait for the masks, up to 64 MiB of them at their length in the
 // store; see [compare.Bound] for what making them takes.
@@ -174,7 +175,7 @@ func (p *Preparer) GenerateTo(id [32]byte, batch int, sink func(*Inference) erro
 	d.room = waitingMemory / p.demand.Len(p.otMesh.N(), p.otMesh.Self())
 	return p.both(
 		func(rand io.Reader) error {
-			if err := p.comparisons(rand, id, batch, d); err != nil {
+			if err := p.transfers(rand, id, batch, d); err != nil {
 				return err
 			}
 			return d.hand()
@@ -194,10 +195,13 @@ func (p *Preparer) GenerateTo(id [32]byte, batch int, sink func(*Inference) erro
 		})
 }
 
-// comparisons makes the material of all comparisons.
-func (p *Preparer) comparisons(rand io.Reader, id [32]byte, batch int, d *delivery) error {
+// transfers makes the material of all products of secrets and comparisons.
+func (p *Preparer) transfers(rand io.Reader, id [32]byte, batch int, d *delivery) error {
+	d.products = make([][]*product.Material, batch)
 	if len(p.demand.Classes) == 0 {
 		d.waiting = make([][]*compare.Material, batch)
+	}
+	if !p.demand.transfers() {
 		return nil
 	}
 	key, err := p.batchKey(rand, id)
@@ -212,6 +216,13 @@ func (p *Preparer) comparisons(rand io.Reader, id [32]byte, batch int, d *delive
 		p.counts.Add(session.Counts())
 		session.Erase()
 	}()
+	err = product.GenerateTo(p.otMesh, session, rand, p.demand.Products, batch, func(inference int, m *product.Material) error {
+		d.products[inference] = append(d.products[inference], m)
+		return nil
+	})
+	if err != nil || len(p.demand.Classes) == 0 {
+		return err
+	}
 	work, err := compare.GenerateTo(p.otMesh, session, rand, p.demand.Classes, batch, d.take)
 	p.gates += work.Gates
 	return err

@@ -1,0 +1,94 @@
+package model
+
+import "math"
+
+// step lowers 1 where x ≥ 0, else 0. An operand that every engine computes exactly
+// is compared as it is: its digits decide.
+func (b *builder) step(n *node, x int) int {
+	if v := b.values[x]; largest(v.per) > 0 || largest(v.con) > 0 || bits(least(v.lo), largest(v.hi)) > exactWidth {
+		x = b.shifted(x)
+	}
+	v := b.values[x]
+	z := like(v)
+	z.op, z.frac = Op{Kind: Step, Name: n.name, In: []int{x}}, 0
+	for i := range z.lo {
+		z.lo[i], z.hi[i] = unitStep(v.lo[i]), unitStep(v.hi[i])
+		if v.per[i] > 0 || v.con[i] > 0 { // at most one; see limit
+			z.per[i], z.con[i] = 0, 1
+		}
+		z.quant[i] = unitStep(v.hi[i]+v.quant[i]) - unitStep(v.lo[i]-v.quant[i])
+		if v.quant[i] == 0 {
+			z.quant[i] = 0
+		}
+	}
+	return b.add(z)
+}
+
+// exactWidth is the widest comparison of operands that were not shifted.
+const exactWidth = 40
+
+func unitStep(x float64) float64 {
+	if x >= 0 {
+		return 1
+	}
+	return 0
+}
+
+// product lowers products of two secrets. Both operands are shifted: the result
+// has the fraction bits of both.
+func (b *builder) product(n *node, x, y int) (int, error) {
+	x, y = b.wide(b.shifted(x)), b.wide(b.shifted(y))
+	z := b.productBounds(n, x, y)
+	if !b.fits(z) {
+		return 0, errWide(z)
+	}
+	return b.add(z), nil
+}
+
+func (b *builder) productBounds(n *node, x, y int) *fixed {
+	v, u := b.values[x], b.values[y]
+	dims := n.dims
+	z := &fixed{op: Op{Kind: Product, Name: n.name, In: []int{x, y}, Dims: &dims}, len: n.len, frac: v.frac + u.frac}
+	z.bounds(v, func([]float64) []float64 { return make([]float64, n.len) })
+	square := z.op.Square()
+	reach := func(v *fixed, quant bool) []float64 { // largest magnitude of every element
+		m := make([]float64, v.len)
+		for i := range m {
+			if m[i] = max(-v.lo[i], v.hi[i], 0); quant {
+				m[i] += v.quant[i]
+			}
+		}
+		return m
+	}
+	sizeX, sizeY := reach(v, false), reach(u, false)
+	for _, bound := range []struct{ z, x, y []float64 }{
+		{z.per, v.per, u.per}, {z.con, v.con, u.con}, // each factor differs, the other is within its range
+	} {
+		matrices(n.dims, bound.z, bound.x, sizeY)
+		matrices(n.dims, bound.z, sizeX, bound.y)
+	}
+	matrices(n.dims, z.quant, v.quant, sizeY)
+	matrices(n.dims, z.quant, reach(v, true), u.quant)
+	for t := range n.dims.T * n.dims.M {
+		row, second := v.lo[t*n.dims.K:], t/n.dims.M*n.dims.K*n.dims.N
+		for j := range n.dims.N {
+			i := t*n.dims.N + j
+			for k := range n.dims.K {
+				e := second + k*n.dims.N + j
+				a, c := t*n.dims.K+k, row[k]
+				ends := []float64{c * u.lo[e], c * u.hi[e], v.hi[a] * u.lo[e], v.hi[a] * u.hi[e]}
+				lo, hi := least(ends), largest(ends)
+				if square {
+					if lo = 0; v.lo[a] > 0 || v.hi[a] < 0 {
+						lo = min(v.lo[a]*v.lo[a], v.hi[a]*v.hi[a])
+					}
+				}
+				z.lo[i], z.hi[i] = z.lo[i]+lo, z.hi[i]+hi
+			}
+			slop := 1e-12 * (math.Abs(z.lo[i]) + math.Abs(z.hi[i])) // rounding of the bounds themselves
+			z.lo[i], z.hi[i] = math.Floor(z.lo[i]-slop), math.Ceil(z.hi[i]+slop)
+			z.per[i], z.con[i], z.quant[i] = z.per[i]*slack, z.con[i]*slack, z.quant[i]*slack
+		}
+	}
+	return z
+}

@@ -13,12 +13,40 @@ func PackedLen(n, k int) int { return (n*k + 7) / 8 }
 func AppendPacked(dst []byte, v []uint64, k int) []byte {
 	at := len(dst)
 	dst = slices.Grow(dst, PackedLen(len(v), k))[:at+PackedLen(len(v), k)]
-	out := dst[at:]
+	done := packGroups(dst[at:], v, k)
+	pack(dst[at+done*k/8:], v[done:], k)
+	return dst
+}
+
+// Unpack is the inverse of [AppendPacked]. It reads PackedLen(len(v), k) bytes.
+func Unpack(v []uint64, src []byte, k int) {
+	src = src[:PackedLen(len(v), k)]
+	done := unpackGroups(v, src, k)
+	unpack(v[done:], src[done*k/8:], k)
+}
+
+// AddPacked sets v = v + x, with x what [Unpack] reads.
+func AddPacked(v []uint64, src []byte, k int) {
+	src = src[:PackedLen(len(v), k)]
+	done := addGroups(v, src, k)
+	v, src = v[done:], src[done*k/8:]
+	var x [64]uint64 // a multiple of 8: a part ends with a byte
+	for len(v) > 0 {
+		n := min(len(v), len(x))
+		unpack(x[:n], src[:PackedLen(n, k)], k)
+		AddTo(v[:n], x[:n])
+		v, src = v[n:], src[PackedLen(n, k):]
+	}
+	clear(x[:])
+}
+
+// pack fills out with v.
+func pack(out []byte, v []uint64, k int) {
 	if k == 64 {
 		for i, x := range v {
 			binary.LittleEndian.PutUint64(out[8*i:], x)
 		}
-		return dst
+		return
 	}
 	mask := Mask(k)
 	var acc uint64
@@ -37,12 +65,10 @@ func AppendPacked(dst []byte, v []uint64, k int) []byte {
 		out[i] = byte(acc)
 		acc >>= 8
 	}
-	return dst
 }
 
-// Unpack is the inverse of [AppendPacked]. It reads PackedLen(len(v), k) bytes.
-func Unpack(v []uint64, src []byte, k int) {
-	src = src[:PackedLen(len(v), k)]
+// unpack fills v from src, of exactly its length.
+func unpack(v []uint64, src []byte, k int) {
 	if k == 64 {
 		for i := range v {
 			v[i] = binary.LittleEndian.Uint64(src[8*i:])

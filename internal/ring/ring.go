@@ -7,8 +7,9 @@
 // Nothing here branches on, or indexes by, the value of an element.
 //
 // Products run on AVX-512 or AVX2 where the processor has it, chosen once, else
-// in portable Go; the results are the same. The build tag purego leaves only
-// the portable form. The assembly is written by the generator in asm, a module
+// in portable Go: on words of 32 bits up to that width, with AVX512-IFMA up to 52,
+// else on words of 64. Elements are packed with AVX512-VBMI or in portable Go. The
+// results are the same. The build tag purego leaves only the portable form. The assembly is written by the generator in asm, a module
 // of its own; go generate runs it.
 package ring
 

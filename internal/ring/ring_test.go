@@ -11,49 +11,73 @@ import (
 )
 
 func TestPackingIsBitByBit(t *testing.T) {
-	for k := 1; k <= 64; k++ {
-		for _, n := range []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 200} {
-			v := random(n)
-			if n%2 == 1 {
-				v = extreme(n)
-			}
-			const prefix = "before"
-			b := AppendPacked([]byte(prefix), v, k)
-			if string(b[:len(prefix)]) != prefix || len(b) != len(prefix)+PackedLen(n, k) {
-				t.Fatalf("k %d n %d: %d bytes", k, n, len(b))
-			}
-			b = b[len(prefix):]
-			want := make([]byte, len(b)) // the padding is zero
-			for i, x := range v {
-				for j := range k {
-					at := i*k + j
-					want[at/8] |= byte(x>>j&1) << (at % 8)
+	atPackings(t, func(t *testing.T) {
+		for k := 1; k <= 64; k++ {
+			for _, n := range []int{0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 200} {
+				v := random(n)
+				if n%2 == 1 {
+					v = extreme(n)
 				}
+				checkPacking(t, v, k)
 			}
-			if !bytes.Equal(b, want) {
-				t.Fatalf("k %d n %d: differs", k, n)
+		}
+	})
+}
+
+// checkPacking compares with a definition by bits. Every operand ends with its
+// array.
+func checkPacking(t *testing.T, v []uint64, k int) {
+	t.Helper()
+	n := len(v)
+	const prefix = "before"
+	b := AppendPacked([]byte(prefix), v, k)
+	if string(b[:len(prefix)]) != prefix || len(b) != len(prefix)+PackedLen(n, k) {
+		t.Fatalf("k %d n %d: %d bytes", k, n, len(b))
+	}
+	b = b[len(prefix):]
+	want := make([]byte, len(b)) // the padding is zero
+	for i, x := range v {
+		for j := range k {
+			at := i*k + j
+			want[at/8] |= byte(x>>j&1) << (at % 8)
+		}
+	}
+	if !bytes.Equal(b, want) {
+		t.Fatalf("k %d n %d: differs", k, n)
+	}
+	reduced := slices.Clone(v)
+	Reduce(reduced, k)
+	for _, src := range [][]byte{slices.Clip(slices.Clone(b)), append(b, 0xff)} {
+		room := random(n + 16) // whatever is around stays
+		got, before := room[8:8+n:8+n], slices.Clone(room)
+		Unpack(got, src, k)
+		if !slices.Equal(got, reduced) {
+			t.Fatalf("k %d n %d: unpacked differs", k, n)
+		}
+		AddPacked(got, src, k)
+		for i := range got {
+			if got[i] != 2*reduced[i] {
+				t.Fatalf("k %d n %d: element %d added is %x, want %x", k, n, i, got[i], 2*reduced[i])
 			}
-			got := make([]uint64, n)
-			Unpack(got, slices.Clip(b), k)
-			Reduce(v, k)
-			if !slices.Equal(got, v) {
-				t.Fatalf("k %d n %d: unpacked differs", k, n)
-			}
-			Unpack(got, append(b, 0xff), k)
-			if !slices.Equal(got, v) {
-				t.Fatalf("k %d n %d: unpacked differs with bytes behind", k, n)
-			}
+		}
+		if !slices.Equal(room[:8], before[:8]) || !slices.Equal(room[8+n:], before[8+n:]) {
+			t.Fatalf("k %d n %d: wrote outside", k, n)
 		}
 	}
 }
 
 func TestPackingOverwritesOldBytes(t *testing.T) {
-	for k := 1; k <= 64; k++ {
-		dirty := bytes.Repeat([]byte{0xff}, 100)
-		if got, want := AppendPacked(dirty[:0], []uint64{0, 0, 0}, k), make([]byte, PackedLen(3, k)); !bytes.Equal(got, want) {
-			t.Fatalf("k %d: %x", k, got)
+	atPackings(t, func(t *testing.T) {
+		for k := 1; k <= 64; k++ {
+			dirty := bytes.Repeat([]byte{0xff}, 200)
+			if got, want := AppendPacked(dirty[:0], make([]uint64, 19), k), make([]byte, PackedLen(19, k)); !bytes.Equal(got, want) {
+				t.Fatalf("k %d: %x", k, got)
+			}
+			if after := dirty[PackedLen(19, k):]; !bytes.Equal(after, bytes.Repeat([]byte{0xff}, len(after))) {
+				t.Fatalf("k %d: wrote outside", k)
+			}
 		}
-	}
+	})
 }
 
 func FuzzUnpack(f *testing.F) {
@@ -122,20 +146,25 @@ func TestRandomIsReducedAndReportsErrors(t *testing.T) {
 
 func BenchmarkPacking(b *testing.B) {
 	const n = 10000
-	v := random(n)
-	for _, k := range []int{8, 20, 32, 57, 60, 64} {
+	v, sum := random(n), random(n)
+	for _, k := range []int{8, 20, 32, 40, 57, 60, 64} {
 		packed := AppendPacked(nil, v, k)
-		b.Run(fmt.Sprintf("pack/%d", k), func(b *testing.B) {
-			for b.Loop() {
-				AppendPacked(packed[:0], v, k)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
-		})
-		b.Run(fmt.Sprintf("unpack/%d", k), func(b *testing.B) {
-			for b.Loop() {
-				Unpack(v, packed, k)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
-		})
+		for _, op := range []struct {
+			name string
+			f    func()
+		}{
+			{"pack", func() { AppendPacked(packed[:0], v, k) }},
+			{"unpack", func() { Unpack(v, packed, k) }},
+			{"add", func() { AddPacked(sum, packed, k) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", op.name, k), func(b *testing.B) {
+				atPackings(b, func(b *testing.B) {
+					for b.Loop() {
+						op.f()
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
+				})
+			})
+		}
 	}
 }

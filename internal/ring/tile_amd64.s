@@ -1375,3 +1375,86 @@ one:
 	VMOVDQU      Y0, 96(AX)
 	VZEROUPPER
 	RET
+
+// func unpackVBMI(v *uint64, b *byte, groups uintptr, k uintptr, layout *byte)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·unpackVBMI(SB), NOSPLIT, $0-40
+	MOVQ         layout+32(FP), AX
+	MOVQ         v+0(FP), CX
+	MOVQ         b+8(FP), DX
+	MOVQ         groups+16(FP), BX
+	MOVQ         k+24(FP), SI
+	VMOVDQU64    192(AX), Z0
+	VPBROADCASTQ 256(AX), Z1
+	KMOVQ        280(AX), K1
+	VMOVDQU64    (AX), Z2
+
+loop:
+	VMOVDQU8.Z (DX), K1, Z3
+	VPERMB     Z3, Z2, Z3
+	VPSRLVQ    Z0, Z3, Z3
+	VPANDQ     Z1, Z3, Z3
+	VMOVDQU64  Z3, (CX)
+	ADDQ       $0x40, CX
+	ADDQ       SI, DX
+	DECQ       BX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func addPackedVBMI(v *uint64, b *byte, groups uintptr, k uintptr, layout *byte)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·addPackedVBMI(SB), NOSPLIT, $0-40
+	MOVQ         layout+32(FP), AX
+	MOVQ         v+0(FP), CX
+	MOVQ         b+8(FP), DX
+	MOVQ         groups+16(FP), BX
+	MOVQ         k+24(FP), SI
+	VMOVDQU64    192(AX), Z0
+	VPBROADCASTQ 256(AX), Z1
+	KMOVQ        280(AX), K1
+	VMOVDQU64    (AX), Z2
+
+loop:
+	VMOVDQU8.Z (DX), K1, Z3
+	VPERMB     Z3, Z2, Z3
+	VPSRLVQ    Z0, Z3, Z3
+	VPANDQ     Z1, Z3, Z3
+	VPADDQ     (CX), Z3, Z3
+	VMOVDQU64  Z3, (CX)
+	ADDQ       $0x40, CX
+	ADDQ       SI, DX
+	DECQ       BX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func packVBMI(b *byte, v *uint64, groups uintptr, k uintptr, layout *byte)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·packVBMI(SB), NOSPLIT, $0-40
+	MOVQ         layout+32(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         b+0(FP), DX
+	MOVQ         groups+16(FP), BX
+	MOVQ         k+24(FP), SI
+	VMOVDQU64    192(AX), Z0
+	VPBROADCASTQ 256(AX), Z1
+	KMOVQ        280(AX), K1
+	VMOVDQU64    64(AX), Z2
+	VMOVDQU64    128(AX), Z3
+	KMOVQ        264(AX), K2
+	KMOVQ        272(AX), K3
+
+loop:
+	VPANDQ   (CX), Z1, Z4
+	VPSLLVQ  Z0, Z4, Z4
+	VPERMB.Z Z4, Z2, K2, Z5
+	VPERMB.Z Z4, Z3, K3, Z4
+	VPORQ    Z5, Z4, Z4
+	VMOVDQU8 Z4, K1, (DX)
+	ADDQ     $0x40, CX
+	ADDQ     SI, DX
+	DECQ     BX
+	JNZ      loop
+	VZEROUPPER
+	RET

@@ -15,3 +15,16 @@ func atLevels[T interface {
 		t.Run(l.String(), f)
 	}
 }
+
+// atPackings runs f with and without what permutes bytes, where this machine has it.
+func atPackings[T interface {
+	testing.TB
+	Run(string, func(T)) bool
+}](t T, f func(t T)) {
+	defer func(b bool) { vbmi = b }(vbmi)
+	if vbmi {
+		t.Run("vbmi", f)
+	}
+	vbmi = false
+	t.Run("portable", f)
+}

@@ -11,3 +11,11 @@ func atLevels[T interface {
 }](t T, f func(t T)) {
 	t.Run("portable", f)
 }
+
+// atPackings runs f with every way to pack.
+func atPackings[T interface {
+	testing.TB
+	Run(string, func(T)) bool
+}](t T, f func(t T)) {
+	t.Run("portable", f)
+}

@@ -68,3 +68,18 @@ func tile1x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b
 //
 //go:noescape
 func tile4x32AVX2(c *uint64, ldc uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
+
+// unpackVBMI sets v to groups of 8 elements of k bits at b, groups at least 1.
+//
+//go:noescape
+func unpackVBMI(v *uint64, b *byte, groups uintptr, k uintptr, layout *byte)
+
+// addPackedVBMI adds groups of 8 elements of k bits at b to v, groups at least 1.
+//
+//go:noescape
+func addPackedVBMI(v *uint64, b *byte, groups uintptr, k uintptr, layout *byte)
+
+// packVBMI writes groups of 8 elements of k bits to b, groups at least 1.
+//
+//go:noescape
+func packVBMI(b *byte, v *uint64, groups uintptr, k uintptr, layout *byte)

@@ -126,11 +126,10 @@ func Open(m *transport.Mesh, step string, xs ...Opening) ([][]uint64, error) {
 	}
 	sums := make([][]uint64, len(xs))
 	for i, x := range xs {
-		sum, part := make([]uint64, len(x.X)), make([]uint64, len(x.X))
+		sum := make([]uint64, len(x.X))
 		size := ring.PackedLen(len(x.X), x.Width)
 		for j := range parts {
-			ring.Unpack(part, parts[j][:size], x.Width)
-			ring.AddTo(sum, part)
+			ring.AddPacked(sum, parts[j][:size], x.Width)
 			parts[j] = parts[j][size:]
 		}
 		ring.Reduce(sum, x.Width)

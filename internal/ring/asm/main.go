@@ -30,6 +30,9 @@ func main() {
 	} {
 		k.generate()
 	}
+	generateUnpack(false)
+	generateUnpack(true)
+	generatePack()
 	Generate()
 }
 

@@ -36,12 +36,18 @@
 // top: S_{t−1}[x] = P_t·S_t[x] ⊕ S_t[u_t·x] is a share of p_{d−1}⋯p_t·x if S_t[x] is
 // one of p_{d−1}⋯p_{t+1}·x, and so is S_{t−1}[1] with x = 1.
 //
+// Several public numbers c − T_k may be compared with one r, as the thresholds of a
+// spline are. Then the terms of level 0, which are of r alone, are made once and
+// serve all comparisons, and groups are the larger the more there are; each
+// comparison has masks α, β and λ of its own, with their products.
+//
 // Security: passive, up to n−1 corrupt parties. The products are those of
 // package ot and stay shared. Opened are P, G and e. An honest party's message is
 // its share of p, g or the sign, XORed with its share of β, α or λ, which it drew
 // for this one opening and uses otherwise only in products: it is uniform and
 // independent of all else that is seen. c is public. Terms are for one use: P
-// under one β twice reveals the sum of two p, which are functions of r.
+// under one β twice reveals the sum of two p, which are functions of r. Terms of
+// level 0 are opened for nothing, only sums with such a mask are.
 //
 // Reference: D. Beaver, "Efficient Multiparty Protocols Using Circuit
 // Randomization", CRYPTO '91; A. Ben-Efraim, M. Nielsen, E. Omri, "Turbospeedz",
@@ -59,17 +65,21 @@ package carry
 import "fmt"
 
 const (
-	groupBits = 4  // of r in a node of level 0, at most
+	groupBits = 4  // of r in a node of level 0, at most,
+	wideGroup = 6  // and where several comparisons share it
 	rootArity = 6  // children of the root, at most
 	nodeArity = 4  // children of nodes between, at most
 	maxBits   = 64 // of a comparison
 )
 
-// A Tree is the shape of the comparison of m bits. It is not changed once made.
+// A Tree is the shape of comparisons of m bits with one r. It is not changed once
+// made.
 type Tree struct {
 	bits   int
+	times  int    // comparisons
 	nodes  []node // children before parents, the root last
 	levels int
+	shared int // planes of nodes of level 0
 	terms  int // planes of all nodes
 }
 
@@ -82,13 +92,38 @@ type node struct {
 	at    int  // its first term
 }
 
-// For returns the tree for m bits, 2 to 64.
-func For(m int) *Tree {
-	if m < 2 || m > maxBits {
-		panic(fmt.Sprintf("carry: comparison of %d bits", m))
+// For returns the tree for comparisons of that many numbers of m bits, 2 to 64,
+// with one r.
+func For(m, times int) *Tree {
+	if m < 2 || m > maxBits || times < 1 {
+		panic(fmt.Sprintf("carry: %d comparisons of %d bits", times, m))
 	}
-	t := &Tree{bits: m}
-	children := t.add(0, 0, m-1, groupBits)
+	best := grow(m, times, groupBits)
+	for group := groupBits + 1; times > 1 && group <= wideGroup; group++ {
+		if t := grow(m, times, group); t.price() < best.price() {
+			best = t
+		}
+	}
+	return best
+}
+
+// price is what the terms take offline, about, in bits sent to each party: for
+// a correlated OT as many as for 32 products.
+func (t *Tree) price() int {
+	tops := 0
+	for _, n := range t.nodes {
+		if n.level > 0 {
+			tops += n.arity - 1
+		}
+	}
+	return 32*t.times*tops + t.Products()
+}
+
+// grow returns the tree with groups of the given size.
+func grow(m, times, group int) *Tree {
+	t := &Tree{bits: m, times: times}
+	children := t.add(0, 0, m-1, group)
+	t.shared = t.terms
 	for len(children) > 1 {
 		t.levels++
 		arity := nodeArity
@@ -153,26 +188,51 @@ func (n node) beta(t int) int {
 // Levels returns the number of rounds between c and e.
 func (t *Tree) Levels() int { return t.levels }
 
-// Terms returns the number of planes that a comparison spends: the terms of all
-// nodes, and r_top ⊕ λ.
-func (t *Tree) Terms() int { return t.terms + 1 }
+// Terms returns the number of planes that the comparisons spend: the terms of
+// level 0, and for each the terms of other nodes and r_top ⊕ λ.
+func (t *Tree) Terms() int { return t.shared + t.times*t.own() }
+
+func (t *Tree) own() int { return t.terms - t.shared + 1 }
+
+// of returns the place of a term in comparison k. Number terms is r_top ⊕ λ.
+func (t *Tree) of(k, term int) int {
+	if term < t.shared {
+		return term
+	}
+	return term + k*t.own()
+}
+
+// each calls f for the nodes of level 0, and for the others with the number of
+// every comparison.
+func (t *Tree) each(f func(n node, k int)) {
+	for _, n := range t.nodes {
+		times := t.times
+		if n.level == 0 {
+			times = 1
+		}
+		for k := range times {
+			f(n, k)
+		}
+	}
+}
 
 // Products returns the number of products of two bits made beforehand.
 func (t *Tree) Products() int {
 	p := 0
-	for _, n := range t.nodes {
+	t.each(func(n node, _ int) {
 		for i := 1; i < n.arity; i++ {
 			p += n.size(i - 1)
 		}
-	}
+	})
 	return p
 }
 
-// Masks returns the number of random bits of the nodes above level 0.
+// Masks returns the number of random bits of the nodes above level 0, of all
+// comparisons.
 func (t *Tree) Masks() int {
 	masks := 0
 	for l := 1; l <= t.levels; l++ {
-		masks += t.Opened(l)
+		masks += t.times * t.Opened(l)
 	}
 	return masks
 }
@@ -211,7 +271,8 @@ func (t *Tree) openings(level int, f func(n, child int, prop bool, mask int)) {
 	}
 }
 
-// Opened returns the number of bits that level opens, 1 to Levels.
+// Opened returns the number of bits that level opens for a comparison, 1 to
+// Levels.
 func (t *Tree) Opened(level int) int {
 	bits := 0
 	t.openings(level, func(int, int, bool, int) { bits++ })

@@ -100,23 +100,34 @@ func masked(m *transport.Mesh, j *Job) ([]uint64, error) {
 	return r, nil
 }
 
-// checkJob compares numbers c with the r of a job.
+// checkJob compares numbers c, less 5k in comparison k, with the r of a job.
 func checkJob(m *transport.Mesh, j *Job, c []uint64) error {
 	r, err := masked(m, j)
 	if err != nil {
 		return err
 	}
-	lambda, err := revealed(m, ot.Plane(j.Out().X), len(c))
+	terms := append([]uint64(nil), j.Terms()...)
+	var evals []*Eval
+	less := make([][]uint64, j.Times)
+	for k := range j.Times {
+		for i := range c {
+			less[k] = append(less[k], c[i]-uint64(5*k))
+		}
+		evals = append(evals, j.tree.Start(k, terms, less[k], m.Self() == 0))
+	}
+	e, err := Signs(m, "test", evals)
 	if err != nil {
 		return err
 	}
-	e, err := Signs(m, "test", []*Eval{For(j.Bits).Start(append([]uint64(nil), j.Terms()...), c, m.Self() == 0)})
-	if err != nil {
-		return err
-	}
-	for i := range c {
-		if got, want := Bit(e[0], i)^Bit(lambda, i), sign(c[i], r[i], j.Bits); got != want {
-			return fmt.Errorf("%d bits: %d against %d gives %d", j.Bits, c[i], r[i], got)
+	for k := range j.Times {
+		lambda, err := revealed(m, ot.Plane(j.Out(k).X), len(c))
+		if err != nil {
+			return err
+		}
+		for i := range c {
+			if got, want := Bit(e[k], i)^Bit(lambda, i), sign(less[k][i], r[i], j.Bits); got != want {
+				return fmt.Errorf("%d bits, comparison %d: %d against %d gives %d", j.Bits, k, less[k][i], r[i], got)
+			}
 		}
 	}
 	return nil
@@ -145,7 +156,7 @@ func TestComparisonsAreExact(t *testing.T) {
 							c[i] = source.Uint64() >> (64 - bits)
 						}
 					}
-					j, err := New(Batch{Bits: bits, Order: orderOf(n, bits%n), Layer: bits, Len: len(c)}, rng)
+					j, err := New(Batch{Bits: bits, Times: 1 + bits%4, Order: orderOf(n, bits%n), Layer: bits, Len: len(c), Stride: uint64(len(c))}, rng)
 					if err != nil {
 						return err
 					}
@@ -169,7 +180,7 @@ func TestComparisonsAreExact(t *testing.T) {
 func TestEveryBorrowArrives(t *testing.T) {
 	const width = 64
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
-		j, err := New(Batch{Bits: width, Order: orderOf(2, 0), Len: 4 * width}, rng)
+		j, err := New(Batch{Bits: width, Times: 1, Order: orderOf(2, 0), Len: 4 * width}, rng)
 		if err != nil {
 			return err
 		}
@@ -190,16 +201,17 @@ func TestEveryBorrowArrives(t *testing.T) {
 }
 
 func TestShapes(t *testing.T) {
-	for _, c := range []struct{ m, levels, products, opened, terms int }{
-		{2, 0, 0, 0, 2}, {5, 0, 11, 0, 16}, {6, 1, 6, 2, 14}, {20, 1, 85, 8, 113}, {25, 1, 149, 10, 184}, {26, 2, 84, 13, 123}, {64, 2, 265, 33, 362},
+	for _, c := range []struct{ m, times, levels, products, opened, terms int }{
+		{2, 1, 0, 0, 0, 2}, {5, 1, 0, 11, 0, 16}, {6, 1, 1, 6, 2, 14}, {20, 1, 1, 85, 8, 113}, {25, 1, 1, 149, 10, 184}, {26, 1, 2, 84, 13, 123}, {64, 1, 2, 265, 33, 362},
+		{18, 8, 1, 180, 4, 237}, {18, 32, 1, 300, 4, 477}, {7, 2, 0, 57, 0, 65}, {26, 16, 1, 722, 8, 891},
 	} {
-		tree := For(c.m)
+		tree := For(c.m, c.times)
 		opened := 0
 		for l := 1; l <= tree.Levels(); l++ {
 			opened += tree.Opened(l)
 		}
 		if tree.Levels() != c.levels || tree.Products() != c.products || opened != c.opened || tree.Terms() != c.terms {
-			t.Errorf("m = %d: %d levels, %d products, %d opened, %d terms, want %+v", c.m, tree.Levels(), tree.Products(), opened, tree.Terms(), c)
+			t.Errorf("m = %d, %d times: %d levels, %d products, %d opened, %d terms, want %+v", c.m, c.times, tree.Levels(), tree.Products(), opened, tree.Terms(), c)
 		}
 	}
 	for m := 2; m <= 64; m++ {
@@ -209,7 +221,7 @@ func TestShapes(t *testing.T) {
 		} else if m <= 25 {
 			want = 1
 		}
-		if got := For(m).Levels(); got != want {
+		if got := For(m, 1).Levels(); got != want {
 			t.Errorf("m = %d: %d levels, want %d", m, got, want)
 		}
 	}
@@ -221,7 +233,7 @@ func TestCostsAreThePlannedOnes(t *testing.T) {
 			var batches []Batch
 			var jobs []*Job
 			for i, bits := range []int{2, 7, 20, 33} {
-				b := Batch{Bits: bits, Order: orderOf(n, i%n), Layer: i, Len: 1 + 100*i}
+				b := Batch{Bits: bits, Times: 1 + i%3, Order: orderOf(n, i%n), Layer: i, Len: 1 + 100*i, Stride: 1000}
 				j, err := New(b, rng)
 				if err != nil {
 					return err
@@ -247,11 +259,11 @@ func TestCostsAreThePlannedOnes(t *testing.T) {
 			for _, j := range jobs {
 				before := len(m.Steps())
 				step := fmt.Sprint("job ", j.Layer)
-				if _, err := Signs(m, step, []*Eval{j.tree.Start(j.Terms(), make([]uint64, j.Len), false)}); err != nil {
+				if _, err := Signs(m, step, []*Eval{j.tree.Start(0, j.Terms(), make([]uint64, j.Len), false)}); err != nil {
 					return err
 				}
 				var planned []transport.Stats
-				for _, c := range PlanSigns(n, j.Bits, []int{j.Len}) {
+				for _, c := range PlanSigns(n, j.tree, []int{j.Len}) {
 					if c.Rounds > 0 {
 						planned = append(planned, transport.Stats{Step: step + c.Step, Rounds: c.Rounds, Sent: c.Sent, Received: c.Received})
 					}

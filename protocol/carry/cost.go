@@ -12,15 +12,15 @@ type StepCost struct {
 // trees of the given depth, on the batches, with requests that ride along.
 func Plan(n, self, depth int, batches []Batch, ride []ot.AuthShape) []StepCost {
 	var masks []ot.AuthShape
-	var steps [rootArity][]ot.EachShape
+	var steps [max(rootArity, wideGroup)][]ot.EachShape
 	for _, b := range batches {
 		shapes := b.shapes(n)
 		masks = append(masks, shapes[:]...)
-		for _, nd := range For(b.Bits).nodes {
+		For(b.Bits, b.Times).each(func(nd node, _ int) {
 			for t := 1; t < nd.arity; t++ {
 				steps[t] = append(steps[t], ot.EachShape{N: b.Len, Vectors: nd.size(t - 1)})
 			}
-		}
+		})
 	}
 	products := StepCost{Step: StepProducts}
 	for _, shapes := range steps {
@@ -29,9 +29,9 @@ func Plan(n, self, depth int, batches []Batch, ride []ot.AuthShape) []StepCost {
 	return []StepCost{{StepMasks, ot.PlanAuthenticate(n, self, depth, append(masks, ride...))}, products}
 }
 
-// PlanSigns returns the cost of [Signs] to one of n parties, for evaluations
-// of comparisons of m bits with the given lengths.
-func PlanSigns(n, m int, lens []int) []StepCost {
+// PlanSigns returns the cost of [Signs] to one of n parties, for evaluations of
+// the tree with the given lengths.
+func PlanSigns(n int, t *Tree, lens []int) []StepCost {
 	if len(lens) == 0 {
 		return nil
 	}
@@ -39,7 +39,6 @@ func PlanSigns(n, m int, lens []int) []StepCost {
 	for _, l := range lens {
 		bytes += int64((n - 1) * ((l + 7) / 8))
 	}
-	t := For(m)
 	carries := StepCost{Step: StepCarries}
 	for level := 1; level <= t.levels; level++ {
 		sent := bytes * int64(t.Opened(level))

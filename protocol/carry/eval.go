@@ -17,9 +17,11 @@ const (
 // An Eval is one party's evaluation of a vector of comparisons.
 type Eval struct {
 	tree  *Tree
+	k     int // which of those with one r
 	len   int
 	words int        // of a plane
-	terms []uint64   // planes, which folding overwrites
+	terms []uint64   // planes; folding overwrites those of the comparison alone
+	group []uint64   // planes in which a group is folded
 	not   [][]uint64 // planes of ¬c
 	one   []uint64   // this party's share of the constant 1
 	g, p  [][]uint64 // this party's shares, by node
@@ -27,13 +29,13 @@ type Eval struct {
 	openG, openP [][][]uint64
 }
 
-// Start begins the comparison of public numbers c, spending the terms that
-// [Run] made for as many elements, one plane after the other. It computes
-// level 0, and overwrites terms. First is set at one party, who adds public
-// values to its share.
-func (t *Tree) Start(terms, c []uint64, first bool) *Eval {
+// Start begins comparison k of public numbers c, spending the terms that [Run]
+// made for as many elements, one plane after the other. It computes level 0, and
+// overwrites terms that no other comparison needs. First is set at one party, who
+// adds public values to its share.
+func (t *Tree) Start(k int, terms, c []uint64, first bool) *Eval {
 	e := &Eval{
-		tree: t, len: len(c), words: ot.PlaneWords(len(c)), terms: terms,
+		tree: t, k: k, len: len(c), words: ot.PlaneWords(len(c)), terms: terms,
 		g: make([][]uint64, len(t.nodes)), p: make([][]uint64, len(t.nodes)),
 		openG: make([][][]uint64, len(t.nodes)), openP: make([][][]uint64, len(t.nodes)),
 	}
@@ -47,9 +49,16 @@ func (t *Tree) Start(terms, c []uint64, first bool) *Eval {
 			e.one[i] = ^uint64(0)
 		}
 	}
+	widest := t.nodes[0]
+	for _, n := range t.nodes {
+		if n.level == 0 && n.arity > widest.arity {
+			widest = n
+		}
+	}
+	e.group = make([]uint64, widest.size(max(widest.arity-2, 0))*e.words)
 	for i, n := range t.nodes {
 		if n.level == 0 {
-			e.group(i, n)
+			e.bits(i, n)
 		}
 		e.openG[i], e.openP[i] = make([][]uint64, n.arity), make([][]uint64, n.arity)
 	}
@@ -57,7 +66,7 @@ func (t *Tree) Start(terms, c []uint64, first bool) *Eval {
 }
 
 // term returns a plane of terms.
-func (e *Eval) term(i int) []uint64 { return e.terms[i*e.words:][:e.words] }
+func (e *Eval) term(i int) []uint64 { return e.terms[e.tree.of(e.k, i)*e.words:][:e.words] }
 
 // plane returns a plane of zeros.
 func (e *Eval) plane() []uint64 { return make([]uint64, e.words) }
@@ -71,18 +80,25 @@ func (e *Eval) fold(n node, t int, p, one []uint64) {
 	mulAdd(one, p, e.term(n.top(t)))
 }
 
-// group computes g and p of a node over bits of r, where P_t = ¬c_t, and
-// g_t = ¬c_t·r_t is of S_t[r_t].
-func (e *Eval) group(i int, n node) {
+// bits computes g and p of a node over bits of r, where P_t = ¬c_t, and
+// g_t = ¬c_t·r_t is of S_t[r_t]. As S_{d−1} is for other comparisons too, lists
+// are folded elsewhere.
+func (e *Eval) bits(i int, n node) {
 	g, one := e.plane(), append([]uint64(nil), e.one...)
+	list := e.terms[n.at*e.words:]
 	for t := n.arity - 1; t > 0; t-- {
-		not := e.not[n.first+t]
-		addMul(g, not, e.term(n.top(t)))
-		e.fold(n, t, not, one)
+		not, size := e.not[n.first+t], n.size(t-1)
+		r, folded := list[size*e.words:], e.group[:size*e.words]
+		addMul(g, not, r)
+		mulAdd(one, not, r)
+		for x := 0; x < len(folded); x += e.words {
+			mulAddTo(folded[x:x+e.words], not, list[x:], r[e.words+x:])
+		}
+		list = folded
 	}
 	not := e.not[n.first]
-	addMul(g, not, e.term(n.at))
-	mulAdd(one, not, e.term(n.at))
+	addMul(g, not, list)
+	mulAdd(one, not, list)
 	e.g[i], e.p[i] = g, one
 }
 
@@ -209,6 +225,14 @@ func mulAdd(z, x, y []uint64) {
 	x, y = x[:len(z)], y[:len(z)]
 	for i := range z {
 		z[i] = z[i]&x[i] ^ y[i]
+	}
+}
+
+// mulAddTo replaces z by p·x + y.
+func mulAddTo(z, p, x, y []uint64) {
+	p, x, y = p[:len(z)], x[:len(z)], y[:len(z)]
+	for i := range z {
+		z[i] = p[i]&x[i] ^ y[i]
 	}
 }
 

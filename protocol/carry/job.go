@@ -20,15 +20,17 @@ const (
 	StepProducts = ": products of masks"
 )
 
-// A Batch names a vector of comparisons of Bits bits.
+// A Batch names a vector of r, and of comparisons of Bits bits with each.
 type Batch struct {
-	Bits int
+	Bits  int
+	Times int // comparisons with one r
 	// Order lists the parties in the order in which they will convert the
 	// bits of r to shares: the first one's part needs no keys there, and the
 	// last one holds none. See [ot.MulRequest], One.
 	Order   []int
 	Layer   int    // for tweaks,
-	Element uint64 // as is the number of the first comparison
+	Element uint64 // as is the number of the first comparison,
+	Stride  uint64 // and what the next one with the same r has more
 	Len     int
 }
 
@@ -39,7 +41,8 @@ type Job struct {
 	words int
 	terms []uint64 // planes
 	drawn [][]uint64
-	full  []int           // drawn bits that products start from
+	full  []int           // drawn bits that products start from, and λ
+	out   []int           // drawn bits λ
 	part  []int           // bits of r that are only converted to shares
 	place map[int]int     // drawn bit of a term that products start from
 	bits  map[int]ot.Bits // by drawn bit
@@ -52,7 +55,7 @@ func (j *Job) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Job[%d]", j.Len) }
 // New draws this party's shares of all masks of b from rng in one read: the
 // bits of r, the masks of the nodes and λ, a plane each.
 func New(b Batch, rng io.Reader) (*Job, error) {
-	j := &Job{Batch: b, tree: For(b.Bits), words: ot.PlaneWords(b.Len), place: map[int]int{}, bits: map[int]ot.Bits{}}
+	j := &Job{Batch: b, tree: For(b.Bits, b.Times), words: ot.PlaneWords(b.Len), place: map[int]int{}, bits: map[int]ot.Bits{}}
 	j.terms = make([]uint64, j.tree.Terms()*j.words)
 	count := j.layout()
 	packed := make([]byte, 8*j.words*count)
@@ -73,51 +76,56 @@ func New(b Batch, rng io.Reader) (*Job, error) {
 }
 
 // layout numbers what is drawn: the bits of r, the masks of all nodes, α's
-// before u's, and λ. It returns how many there are.
+// before u's, and λ's. It returns how many there are.
 func (j *Job) layout() int {
 	next := j.Bits
-	for _, n := range j.tree.nodes {
+	j.tree.each(func(n node, k int) {
 		if n.level == 0 {
 			j.part = append(j.part, n.first)
 			for t := 1; t < n.arity; t++ {
 				j.place[n.top(t)] = n.first + t
 				j.full = append(j.full, n.first+t)
 			}
-			continue
+			return
 		}
 		alphas, tops := n.masks()
 		next += len(alphas)
 		for _, top := range tops {
-			j.place[top] = next
+			j.place[j.tree.of(k, top)] = next
 			j.full = append(j.full, next)
 			next++
 		}
-	}
+	})
 	j.part = append(j.part, j.Bits-1)
-	j.full = append(j.full, next) // λ
-	return next + 1
+	for range j.Times {
+		j.full, j.out = append(j.full, next), append(j.out, next)
+		next++
+	}
+	return next
 }
 
 // fill copies what was drawn to the terms.
 func (j *Job) fill() {
 	next := j.Bits
-	for _, n := range j.tree.nodes {
+	j.tree.each(func(n node, k int) {
 		if n.level == 0 {
 			for t := 1; t < n.arity; t++ {
 				copy(j.term(n.top(t)), j.drawn[n.first+t])
 			}
 			copy(j.term(n.at), j.drawn[n.first])
-			continue
+			return
 		}
 		alphas, tops := n.masks()
 		for _, mask := range append(alphas, tops...) {
-			copy(j.term(mask), j.drawn[next])
+			copy(j.term(j.tree.of(k, mask)), j.drawn[next])
 			next++
 		}
+	})
+	for k, number := range j.out {
+		last := j.term(j.tree.of(k, j.tree.terms))
+		copy(last, j.drawn[j.Bits-1])
+		add(last, j.drawn[number])
 	}
-	last := j.term(j.tree.terms)
-	copy(last, j.drawn[j.Bits-1])
-	add(last, j.drawn[next])
 }
 
 func (j *Job) term(i int) []uint64 { return j.terms[i*j.words:][:j.words] }
@@ -132,8 +140,8 @@ func (j *Job) Made() int { return j.made }
 // order of the batch takes.
 func (j *Job) Masked(k int) ot.Bits { return j.bits[k] }
 
-// Out returns λ. All parties hold keys.
-func (j *Job) Out() ot.Bits { return j.bits[j.full[len(j.full)-1]] }
+// Out returns λ of comparison k. All parties hold keys.
+func (j *Job) Out(k int) ot.Bits { return j.bits[j.out[k]] }
 
 // Run makes the terms of all jobs. The requests ride along in its first round,
 // and their bits are returned.
@@ -176,14 +184,13 @@ func Run(m *transport.Mesh, s Source, step string, jobs []*Job, ride []ot.Reques
 // shapes returns how the bits drawn are authenticated: those that products
 // start from, and the others of r.
 func (b Batch) shapes(n int) [2]ot.AuthShape {
-	t := For(b.Bits)
-	full, part := 1, 1 // λ, the top bit of r
-	for _, nd := range t.nodes {
+	full, part := b.Times, 1 // λ, the top bit of r
+	For(b.Bits, b.Times).each(func(nd node, _ int) {
 		full += nd.arity - 1
 		if nd.level == 0 {
 			part++
 		}
-	}
+	})
 	return [2]ot.AuthShape{
 		{N: full * b.Len, Holders: ot.All(n), Keys: ot.All(n)},
 		{N: part * b.Len, Holders: ot.All(n).Without(b.Order[0]), Keys: ot.All(n).Without(b.Order[n-1])},
@@ -222,31 +229,31 @@ func (j *Job) authenticated(full, part ot.Bits, n int) {
 // products asks for the products of step t of all nodes.
 func (j *Job) products(t int) []ot.EachRequest {
 	var reqs []ot.EachRequest
-	for _, n := range j.tree.nodes {
+	j.tree.each(func(n node, k int) {
 		if t >= n.arity {
-			continue
+			return
 		}
 		top := n.top(t)
-		req := ot.EachRequest{A: j.bits[j.place[top]], Layer: j.Layer, Gate: top, Element: j.Element}
+		req := ot.EachRequest{A: j.bits[j.place[j.tree.of(k, top)]], Layer: j.Layer, Gate: top, Element: j.Element + uint64(k)*j.Stride}
 		for x := range n.size(t - 1) {
-			req.B = append(req.B, j.term(n.at+x))
+			req.B = append(req.B, j.term(j.tree.of(k, n.at+x)))
 		}
 		reqs = append(reqs, req)
-	}
+	})
 	return reqs
 }
 
 // store takes the results of step t and returns those of other jobs.
 func (j *Job) store(t int, z [][][]uint64) [][][]uint64 {
-	for _, n := range j.tree.nodes {
+	j.tree.each(func(n node, k int) {
 		if t >= n.arity {
-			continue
+			return
 		}
 		for x, product := range z[0] {
-			copy(j.term(n.top(t)+1+x), product)
+			copy(j.term(j.tree.of(k, n.top(t)+1+x)), product)
 			j.made += j.Len
 		}
 		z = z[1:]
-	}
+	})
 	return z
 }

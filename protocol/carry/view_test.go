@@ -121,7 +121,7 @@ type seen struct {
 }
 
 func (s *seen) run(m *transport.Mesh, source Source, rng io.Reader, x uint64, layer int) error {
-	j, err := New(Batch{Bits: viewBits, Order: orderOf(viewParties, 0), Layer: layer, Len: viewLen}, rng)
+	j, err := New(Batch{Bits: viewBits, Times: 1, Order: orderOf(viewParties, 0), Layer: layer, Len: viewLen}, rng)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 	}
 
 	// What is opened has masks that were drawn after r, and λ last.
-	tree := For(viewBits)
+	tree := For(viewBits, 1)
 	drawn := map[int]int{tree.terms: len(s.drawn[h]) - 1}
 	next := viewBits
 	for _, n := range tree.nodes {

@@ -60,7 +60,7 @@ func benchGenerate(b *testing.B, n int, back Backend) {
 			b.ResetTimer()
 		}
 		for i := range b.N {
-			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, back}}, 1); err != nil {
+			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, 0, back}}, 1); err != nil {
 				return err
 			}
 		}
@@ -70,7 +70,7 @@ func benchGenerate(b *testing.B, n int, back Backend) {
 }
 
 func benchReLU(b *testing.B, n int, back Backend) {
-	class := Class{KindReLU, 20, 32, benchLen, 0, back}
+	class := Class{KindReLU, 20, 32, benchLen, 0, 0, back}
 	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 1)
 		if err != nil {

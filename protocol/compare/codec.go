@@ -54,21 +54,21 @@ func (c Class) EncodedLen(n, self int) int {
 		return size
 	}
 	for _, w := range c.productWidths() {
-		size += ring.PackedLen(c.N, w)
+		size += ring.PackedLen(c.signs()*c.N, w)
 	}
 	if c.carried() {
-		return size + carry.For(c.In).Terms()*ring.PackedLen(c.N, 1)
+		return size + c.tree().Terms()*ring.PackedLen(c.N, 1)
 	}
 	size += len(name{}) + len(content{}.seed) + 16
 	circuit := circuits.Comparison(c.In)
 	for _, b := range c.blocks(n, self) {
-		size += garble.TableLen(circuit, n, b.len())
+		size += c.signs() * garble.TableLen(circuit, n, b.len())
 	}
 	return size
 }
 
 // heapLen is about the length of a Material in memory.
-func (c Class) heapLen(n, self int) int { return c.EncodedLen(n, self) + 40*c.N }
+func (c Class) heapLen(n, self int) int { return c.EncodedLen(n, self) + (16+24*c.signs())*c.N }
 
 // AppendBinary appends the encoding of m, which is as secret as m, for a store
 // that hands it out at most once. It panics if m is spent.
@@ -160,14 +160,16 @@ func (m *Material) parseGarbled(data []byte) error {
 	}
 	data = data[16:]
 	for _, b := range m.class.blocks(m.n, m.self) {
-		batch := m.class.batch(m.n, m.self, m.index, m.id, b)
-		size := garble.TableLen(batch.Circuit, m.n, batch.Len)
-		t, err := garble.ParseTables(batch, data[:size])
-		if err != nil {
-			return err
+		for k := range m.class.signs() {
+			batch := m.class.batch(m.n, m.self, m.index, m.id, b, k)
+			size := garble.TableLen(batch.Circuit, m.n, batch.Len)
+			t, err := garble.ParseTables(batch, data[:size])
+			if err != nil {
+				return err
+			}
+			m.tables = append(m.tables, t)
+			data = data[size:]
 		}
-		m.tables = append(m.tables, t)
-		data = data[size:]
 	}
 	return nil
 }

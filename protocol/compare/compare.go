@@ -1,5 +1,5 @@
-// Package compare computes ReLU, the maximum, the sign and the lift to another
-// ring of secret-shared vectors: the nonlinear part of a network.
+// Package compare computes ReLU, the maximum, the sign, splines and the lift to
+// another ring of secret-shared vectors: the nonlinear part of a network.
 //
 // An input x is shared mod 2ᵐ, m = [Class].In. With a random r that no party
 // knows, all parties open c = x + r mod 2ᵐ. A garbled circuit on the public c and
@@ -15,6 +15,7 @@
 //	Lift(x)   = c − r + w·r_top − 2ᵐ⁻² with c = x + 2ᵐ⁻² + r, without a circuit
 //	Max(x, y) = y + ReLU(x − y) in one ring, where r_top and w do not matter
 //	Step(x)   = b, for which λ alone is needed in the ring of the result
+//	y(x)      = piecewise linear by b for every knot, all from one c: EvalSpline
 //
 // The elements of a class are cut into n parts. Party p evaluates part p and
 // garbles the others, so that work is even and all messages share rounds.
@@ -23,14 +24,16 @@
 // shares (package carry), in 1 to 3 rounds, 2 for the common widths, and with a few
 // bytes where labels take hundreds. All else is the same, and so are the results.
 //
-// ReLU and Step are exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift in [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in
-// [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²). Outside they are wrong by about
-// 2ᵐ, always or for some r, so that the planner of widths must exclude it.
+// ReLU and Step are exact for all x in [−2ᵐ⁻¹, 2ᵐ⁻¹), Lift and splines in
+// [−2ᵐ⁻², 2ᵐ⁻²], Max for x − y in [−2ᵐ⁻¹, 2ᵐ⁻¹), so for x and y in [−2ᵐ⁻², 2ᵐ⁻²).
+// Outside they are wrong, always or for some r, so that the planner of widths
+// must exclude it.
 //
 // Security: passive, up to n−1 corrupt parties. Opened are c, masked by r, whose
 // shares are padded pairwise by the products that made them, and e, masked by
 // λ. Material is for one use: two values of c under the same labels reveal a
-// Δ, and two inputs under the same r their difference. [Material] enforces that
+// Δ, and two inputs under the same r their difference. So knots of a spline have
+// c and r in common, and neither labels nor masks. [Material] enforces that
 // within the process; who stores material must enforce it across crashes.
 //
 // Reference: D. Escudero, S. Ghosh, M. Keller, R. Rachuri, P. Scholl, "Improved
@@ -64,6 +67,7 @@ const (
 	KindMax
 	KindLift
 	KindStep
+	KindSpline
 )
 
 func (k Kind) String() string {
@@ -76,6 +80,8 @@ func (k Kind) String() string {
 		return "lift"
 	case KindStep:
 		return "step"
+	case KindSpline:
+		return "spline"
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
 }
@@ -116,6 +122,7 @@ type Class struct {
 	Out   int // k′: the width of the result; of Max it is In
 	N     int // elements
 	Layer int // number of the layer in the program
+	Knots int // of a Spline, and 0 for other kinds
 
 	Backend Backend // of no account for a Lift
 }
@@ -123,7 +130,7 @@ type Class struct {
 // Validate tells what is wrong with c.
 func (c Class) Validate() error {
 	switch {
-	case c.Kind < KindReLU || c.Kind > KindStep:
+	case c.Kind < KindReLU || c.Kind > KindSpline:
 		return fmt.Errorf("compare: unknown %v", c.Kind)
 	case c.Backend > Carry:
 		return fmt.Errorf("compare: %v with unknown %v", c.Kind, c.Backend)
@@ -131,7 +138,9 @@ func (c Class) Validate() error {
 		return fmt.Errorf("compare: %v of %d bits, want 2 to %d", c.Kind, c.In, circuits.MaxBits)
 	case c.Out < 1 || c.Out > 64 || c.Kind == KindMax && c.Out != c.In:
 		return fmt.Errorf("compare: %v from %d to %d bits", c.Kind, c.In, c.Out)
-	case c.N < 1 || c.N > maxElements:
+	case (c.Kind == KindSpline) != (c.Knots > 0) || c.Knots < 0 || c.Knots > maxKnots:
+		return fmt.Errorf("compare: %v of %d knots, want 1 to %d for a spline and none else", c.Kind, c.Knots, maxKnots)
+	case c.N < 1 || c.N > maxElements/c.signs():
 		return fmt.Errorf("compare: %v of %d elements", c.Kind, c.N)
 	case c.Layer < 0 || c.Layer >= 1<<24:
 		return fmt.Errorf("compare: layer %d", c.Layer)
@@ -140,7 +149,8 @@ func (c Class) Validate() error {
 }
 
 const (
-	maxElements   = 1 << 30 // of one class
+	maxElements   = 1 << 30 // of one class, times the signs of each
+	maxKnots      = 1 << 10
 	maxInferences = 1 << 30 // of one batch
 	maxParties    = 64      // as sets of parties are words
 )
@@ -149,17 +159,23 @@ const (
 // selects whether they select a number, so that λ is multiplied with it.
 func (c Class) signed() bool  { return c.Kind != KindLift }
 func (c Class) selects() bool { return c.signed() && c.Kind != KindStep }
-func (c Class) garbled() bool { return c.signed() && c.Backend == Garbled }
-func (c Class) carried() bool { return c.signed() && c.Backend == Carry }
 
-// Gates returns the number of And gates of a comparison: of its circuit, or
+// signs returns how often an element is compared, at least 1.
+func (c Class) signs() int { return max(c.Knots, 1) }
+
+// tree is the shape of the carried comparisons of one element.
+func (c Class) tree() *carry.Tree { return carry.For(c.In, c.signs()) }
+func (c Class) garbled() bool     { return c.signed() && c.Backend == Garbled }
+func (c Class) carried() bool     { return c.signed() && c.Backend == Carry }
+
+// Gates returns the number of And gates of an element: of its circuits, or
 // products made beforehand.
 func (c Class) Gates() int {
 	switch {
 	case c.garbled():
-		return c.In - 1
+		return c.signs() * (c.In - 1)
 	case c.carried():
-		return carry.For(c.In).Products()
+		return c.tree().Products()
 	}
 	return 0
 }
@@ -195,7 +211,8 @@ func (c Class) part(n, p int) (lo, hi int) { return p * c.N / n, (p + 1) * c.N /
 const (
 	maxBlock   = 1 << 10 // elements garbled under one hash key, at most
 	hashBudget = 1 << 20 // hashes under one key, at most, as far as n allows
-	maxRun     = 1 << 12 // elements of a block of carried comparisons, at most
+	maxRun     = 1 << 12 // elements of a block of carried comparisons, at most,
+	minRun     = 1 << 9  // and even if each has many knots
 )
 
 // blockLen returns how many elements are garbled under one hash key: a gate
@@ -231,7 +248,7 @@ func (c Class) blocks(n, eval int) []block {
 // last to have its turn. They start at whole blocks of planes.
 func (c Class) runs(n, eval int) []block {
 	var bs []block
-	size := min(maxRun, ((c.N+n-1)/n+127)&^127)
+	size := min(max(minRun, maxRun/c.signs()&^127), ((c.N+n-1)/n+127)&^127)
 	for lo := eval * size; lo < c.N; lo += n * size {
 		bs = append(bs, block{eval, lo, min(lo+size, c.N)})
 	}
@@ -242,9 +259,10 @@ func (c Class) runs(n, eval int) []block {
 // all hashes of its garbled circuits are derived.
 type name [32]byte
 
-// batch returns the garbling of block b of inference number index.
-func (c Class) batch(n, self, index int, id name, b block) garble.Batch {
-	element := c.element(index, b.lo)
+// batch returns the garbling of knot k, or 0, of block b of inference number
+// index.
+func (c Class) batch(n, self, index int, id name, b block, k int) garble.Batch {
+	element := c.element(index, k, b.lo)
 	return garble.Batch{
 		Circuit: circuits.Comparison(c.In), Parties: n, Self: self, Eval: b.eval,
 		Key:   prg.DeriveBlock(id[:], "garble", uint64(c.Layer), uint64(b.eval), element),
@@ -254,11 +272,17 @@ func (c Class) batch(n, self, index int, id name, b block) garble.Batch {
 
 // masks returns the carried comparisons of block b of inference number index.
 func (c Class) masks(n, index int, b block) carry.Batch {
-	return carry.Batch{Bits: c.In, Order: order(n, b.eval), Layer: c.Layer, Element: c.element(index, b.lo), Len: b.len()}
+	return carry.Batch{
+		Bits: c.In, Times: c.signs(), Order: order(n, b.eval),
+		Layer: c.Layer, Element: c.element(index, 0, b.lo), Stride: uint64(c.N), Len: b.len(),
+	}
 }
 
 // planes is the length of the terms of carried comparisons, in words.
-func (c Class) planes() int { return carry.For(c.In).Terms() * ot.PlaneWords(c.N) }
+func (c Class) planes() int { return c.tree().Terms() * ot.PlaneWords(c.N) }
 
-// element is the number in tweaks of element i of inference number index.
-func (c Class) element(index, i int) uint64 { return uint64(index)*uint64(c.N) + uint64(i) }
+// element is the number in tweaks of knot k, or 0, of element i of inference
+// number index.
+func (c Class) element(index, k, i int) uint64 {
+	return (uint64(index)*uint64(c.signs())+uint64(k))*uint64(c.N) + uint64(i)
+}

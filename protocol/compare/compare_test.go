@@ -121,6 +121,8 @@ func run(m *transport.Mesh, mats []*Material, x, y []uint64) ([]int64, error) {
 		z, err = Lift(m, "test", mats, shareOf(x, n, p, 7))
 	case KindStep:
 		z, err = Step(m, "test", mats, shareOf(x, n, p, 7))
+	case KindSpline:
+		z, err = EvalSpline(m, "test", mats, splineOf(class), shareOf(x, n, p, 7))
 	case KindMax:
 		z, err = Max(m, "test", mats, shareOf(x, n, p, 7), shareOf(y, n, p, 8))
 	}
@@ -143,6 +145,8 @@ func want(c Class, x, y int64) int64 {
 		z = max(x, 0)
 	case KindMax:
 		z = max(x, y)
+	case KindSpline:
+		z = splineOf(c).at(x)
 	case KindStep:
 		z = 0
 		if x >= 0 {
@@ -230,8 +234,11 @@ func TestSmallWidthsExhaustively(t *testing.T) {
 					x := allOf(-half, half, count)
 					trials = append(trials, trial{class: Class{Kind: KindReLU, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
 					trials = append(trials, trial{class: Class{Kind: KindStep, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
-					x = allOf(-half/2, half/2, count)
+					x = allOf(-half/2, half/2+1, count)
 					trials = append(trials, trial{class: Class{Kind: KindLift, In: m, Out: out, N: len(x), Layer: len(trials)}, batch: 1, x: x})
+					knots := []int{1, 2, min(int(half)+1, 9)}[out%3] // 9 are all for m = 4
+					x = x[:max(len(x)/2, int(half)+1)]
+					trials = append(trials, trial{class: Class{Kind: KindSpline, In: m, Out: out, N: len(x), Knots: knots, Layer: len(trials)}, batch: 1, x: x})
 				}
 				var x, y []int64
 				for a := -half / 2; a < half/2; a++ {

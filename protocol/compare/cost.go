@@ -66,7 +66,7 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 		}
 		lambda := ot.MulShape{N: u.len(), Widths: u.class.productWidths(), Order: o}
 		if u.class.selects() {
-			products = append(products, lambda)
+			products = append(products, slices.Repeat([]ot.MulShape{lambda}, u.class.signs())...)
 		} else {
 			lambda.One = true
 			bits = append(bits, lambda)
@@ -74,7 +74,9 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 		if u.class.carried() {
 			carried = append(carried, u.class.masks(n, u.inference, u.block))
 		} else {
-			batches = append(batches, u.class.batch(n, self, u.inference, name{}, u.block))
+			for k := range u.class.signs() {
+				batches = append(batches, u.class.batch(n, self, u.inference, name{}, u.block, k))
+			}
 		}
 		c.Gates += int64(u.len() * u.class.Gates())
 	}
@@ -94,22 +96,23 @@ func (c *Cost) addChunk(n, self, depth int, us []unit) {
 	c.add(stepSelect, ot.PlanMul(n, self, products))
 }
 
-// PlanOnline returns the cost for party self of n of [ReLU], [Max], [Lift] or
-// [Step], by the kind of the class, on a request of batch inferences under the given step.
+// PlanOnline returns the cost for party self of n of [ReLU], [Max], [Lift],
+// [Step] or [EvalSpline], by the kind of the class, on a request of batch inferences under the given step.
 func PlanOnline(n, self int, step string, class Class, batch int) Cost {
 	var c Cost
 	if batch == 0 {
 		return c
 	}
+	open := int64(n-1) * int64(ring.PackedLen(batch*class.N, class.In))
+	c.add(step+StepOpen, ot.Cost{Rounds: 1, Sent: open, Received: open})
+	vectors := batch * class.signs()
 	broadcast := func(bits int) int64 { return int64(n-1) * int64((bits+7)/8) }
 	part := func(p int) int {
 		lo, hi := class.part(n, p)
-		return batch * (hi - lo)
+		return vectors * (hi - lo)
 	}
-	open := int64(n-1) * int64(ring.PackedLen(batch*class.N, class.In))
-	c.add(step+StepOpen, ot.Cost{Rounds: 1, Sent: open, Received: open})
 	if class.carried() {
-		for _, s := range carry.PlanSigns(n, class.In, slices.Repeat([]int{class.N}, batch)) {
+		for _, s := range carry.PlanSigns(n, class.tree(), slices.Repeat([]int{class.N}, vectors)) {
 			c.add(step+s.Step, s.Cost)
 		}
 		return c
@@ -117,10 +120,10 @@ func PlanOnline(n, self int, step string, class Class, batch int) Cost {
 	if !class.garbled() {
 		return c
 	}
-	c.Gates = int64(batch * class.N * (class.In - 1))
+	c.Gates = int64(batch * class.N * class.Gates())
 	label := int64(16 * (class.In - 1))
 	own := part(self)
-	labels := ot.Cost{Rounds: 1, Sent: label * int64(batch*class.N-own), Received: label * int64((n-1)*own)}
+	labels := ot.Cost{Rounds: 1, Sent: label * int64(vectors*class.N-own), Received: label * int64((n-1)*own)}
 	c.add(step+StepLabels, labels)
 	bits := ot.Cost{Rounds: 1, Sent: broadcast(own)}
 	for p := range n {

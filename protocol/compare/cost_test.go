@@ -42,22 +42,25 @@ func minus(a, b ot.Counts) ot.Counts {
 
 func TestCostsAreThePlannedOnes(t *testing.T) {
 	classes := []Class{
-		{KindReLU, 20, 32, 50, 1, Garbled},
-		{KindLift, 14, 20, 7, 2, Garbled},
-		{KindMax, 9, 9, 33, 3, Garbled},
-		{KindReLU, 8, 6, 1, 4, Garbled},
-		{KindReLU, 2, 3, 10, 5, Garbled},
-		{KindReLU, 20, 32, 200, 6, Carry},
-		{KindMax, 5, 5, 33, 7, Carry},
-		{KindReLU, 31, 30, 1, 8, Carry},
-		{KindStep, 18, 7, 50, 9, Carry},
-		{KindStep, 6, 1, 33, 10, Garbled},
+		{KindReLU, 20, 32, 50, 1, 0, Garbled},
+		{KindLift, 14, 20, 7, 2, 0, Garbled},
+		{KindMax, 9, 9, 33, 3, 0, Garbled},
+		{KindReLU, 8, 6, 1, 4, 0, Garbled},
+		{KindReLU, 2, 3, 10, 5, 0, Garbled},
+		{KindReLU, 20, 32, 200, 6, 0, Carry},
+		{KindMax, 5, 5, 33, 7, 0, Carry},
+		{KindReLU, 31, 30, 1, 8, 0, Carry},
+		{KindStep, 18, 7, 50, 9, 0, Carry},
+		{KindStep, 6, 1, 33, 10, 0, Garbled},
+		{KindSpline, 18, 36, 50, 11, 7, Carry},
+		{KindSpline, 6, 9, 33, 12, 3, Garbled},
+		{KindSpline, 28, 20, 7, 13, 2, Carry},
 	}
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				layer := 0
-				for _, set := range [][]Class{classes, classes[1:2], classes[4:5], classes[5:], {classes[1], classes[6]}, classes[8:9], classes[9:]} {
+				for _, set := range [][]Class{classes, classes[1:2], classes[4:5], classes[5:], {classes[1], classes[6]}, classes[8:9], classes[9:10], classes[10:11], classes[11:12]} {
 					for _, memory := range []int{1 << 18, chunkMemory} {
 						set = slices.Clone(set)
 						for k := range set {
@@ -101,6 +104,8 @@ func checkCosts(m *transport.Mesh, s *ot.Session, rng io.Reader, classes []Class
 			_, err = ReLU(m, step, column(mats, k), x)
 		case KindMax:
 			_, err = Max(m, step, column(mats, k), x, x)
+		case KindSpline:
+			_, err = EvalSpline(m, step, column(mats, k), splineOf(c), x)
 		case KindStep:
 			_, err = Step(m, step, column(mats, k), x)
 		case KindLift:
@@ -126,7 +131,7 @@ func TestComparisonOfTwentyBits(t *testing.T) {
 		{3, 226, 2819, 623},
 		{5, 900, 12420, 1267},
 	} {
-		class := Class{KindReLU, 20, 32, 8 * c.n, 0, Garbled}
+		class := Class{KindReLU, 20, 32, 8 * c.n, 0, 0, Garbled}
 		var cots, rows, online, gates int64
 		for p := range c.n {
 			plan := PlanGenerate(c.n, p, depth, []Class{class}, 1)
@@ -172,7 +177,7 @@ func TestRounds(t *testing.T) {
 				return r
 			}
 			classes := func(elements int) []Class {
-				return []Class{{KindReLU, c.in, 32, elements, 0, c.b}, {KindMax, 3, 3, 100, 1, c.b}, {KindLift, 30, 40, 100, 2, c.b}}
+				return []Class{{KindReLU, c.in, 32, elements, 0, 0, c.b}, {KindMax, 3, 3, 100, 1, 0, c.b}, {KindLift, 30, 40, 100, 2, 0, c.b}}
 			}
 			if got := rounds(PlanGenerate(n, 0, depth, classes(c.small), 1)); got != c.offline {
 				t.Errorf("n = %d, %+v: %d rounds offline", n, c, got)
@@ -195,7 +200,7 @@ func TestCarriedComparisonOfTwentyBits(t *testing.T) {
 		{3, 132, 85, 272, 7, 29},
 		{5, 458, 85, 559, 14, 29},
 	} {
-		class := Class{KindReLU, 20, 32, 128 * 100 * c.n, 0, Carry}
+		class := Class{KindReLU, 20, 32, 128 * 100 * c.n, 0, 0, Carry}
 		var cots, offline, online, gates int64
 		for p := range c.n {
 			plan := PlanGenerate(c.n, p, depth, []Class{class}, 1)

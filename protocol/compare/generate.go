@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/tacit-mpc/tacit/internal/prg"
-	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 	"github.com/tacit-mpc/tacit/protocol/ot"
@@ -37,6 +36,8 @@ const (
 //	tables   of Comparison(m), by the garblers, with output mask λ, or
 //	terms    of carry.For(m), with mask λ of the sign
 //	[λ], [λr] mod 2ᵏ′ and [λr_top] mod 2^(k′−m); for a Step just [λ]
+//
+// A Spline has tables or masks, λ and its products for each knot, and one r.
 //
 // All classes, inferences and evaluators go through the same rounds, a chunk of
 // elements at a time; see [GenerateTo]. A session must not be used for two calls
@@ -187,216 +188,12 @@ func (g *generation) begin(us []unit) error {
 
 func (g *generation) run(us []unit) error {
 	g.work.Chunks++
-	bits, jobs, err := g.masks(us)
+	bits, err := g.masks(us)
 	if err != nil {
 		return err
 	}
-	if err := g.shares(us, bits, jobs); err != nil {
+	if err := g.shares(us, bits); err != nil {
 		return err
 	}
-	return g.products(us, jobs)
-}
-
-// A job is a vector of comparisons in the making, by either back end.
-type job interface {
-	Masked(k int) ot.Bits // bit k of r
-	Out() ot.Bits         // λ
-}
-
-// masks draws the bits of r, makes what the comparisons take, and returns for
-// every unit the bits of r and, where signs are compared, its job.
-func (g *generation) masks(us []unit) ([][]ot.Bits, []job, error) {
-	n := g.m.N()
-	jobs := make([]job, len(us))
-	var garbled []*garble.Job
-	var carried []*carry.Job
-	var ride []ot.Request
-	for i, u := range us {
-		mat := g.material(u)
-		switch {
-		case u.class.garbled():
-			j, err := garble.New(u.class.batch(n, g.m.Self(), u.inference, mat.id, u.block), mat.seed, g.rng)
-			if err != nil {
-				return nil, nil, err
-			}
-			jobs[i], garbled = j, append(garbled, j)
-		case u.class.carried():
-			j, err := carry.New(u.class.masks(n, u.inference, u.block), g.rng)
-			if err != nil {
-				return nil, nil, err
-			}
-			jobs[i], carried = j, append(carried, j)
-		default:
-			x, err := randomBits(g.rng, u.class.In*u.len())
-			if err != nil {
-				return nil, nil, err
-			}
-			ride = append(ride, ot.Request{X: x, Holders: liftShape(u, n).Holders, Keys: liftShape(u, n).Keys})
-		}
-	}
-	rode, err := g.compare(garbled, carried, ride)
-	if err != nil {
-		return nil, nil, err
-	}
-	bits := make([][]ot.Bits, len(us))
-	for i, u := range us {
-		bits[i] = make([]ot.Bits, u.class.In)
-		if jobs[i] == nil {
-			// The first party's share needs no key: its step is local.
-			rode[0].X, rode[0].Holders = ride[0].X, ot.All(n)
-			for k := range bits[i] {
-				bits[i][k] = rode[0].Slice(k*u.len(), (k+1)*u.len())
-			}
-			rode, ride = rode[1:], ride[1:]
-			continue
-		}
-		for k := range bits[i] {
-			bits[i][k] = jobs[i].Masked(k)
-		}
-		g.keep(u, jobs[i])
-	}
-	return bits, jobs, nil
-}
-
-// compare runs the back ends that have jobs. The requests ride with the second,
-// if it has.
-func (g *generation) compare(garbled []*garble.Job, carried []*carry.Job, ride []ot.Request) (rode []ot.Bits, err error) {
-	if len(garbled) > 0 || len(carried) == 0 {
-		with := ride
-		if len(carried) > 0 {
-			with = nil
-		}
-		if rode, err = garble.Run(g.m, g.s, stepGenerate, garbled, with); err != nil {
-			return nil, err
-		}
-	}
-	if len(carried) > 0 {
-		if rode, err = carry.Run(g.m, g.s, stepCarry, carried, ride); err != nil {
-			return nil, err
-		}
-	}
-	return rode, nil
-}
-
-// keep adds to the material of a unit what its job made.
-func (g *generation) keep(u unit, j job) {
-	mat := g.material(u)
-	switch j := j.(type) {
-	case *garble.Job:
-		g.work.Gates += int64(len(j.Circuit.Ands()) * j.Len)
-		if u.eval == g.m.Self() {
-			mat.tables = append(mat.tables, j.Tables())
-		}
-	case *carry.Job:
-		g.work.Gates += int64(j.Made())
-		carry.Place(mat.terms, u.class.N, u.lo, j.Terms(), u.len())
-	}
-}
-
-// liftShape is how the bits of r are authenticated where there is no circuit: as
-// far as the conversion to shares needs it.
-func liftShape(u unit, n int) ot.AuthShape {
-	o := order(n, u.eval)
-	return ot.AuthShape{N: u.class.In * u.len(), Holders: ot.All(n).Without(o[0]), Keys: ot.All(n).Without(o[n-1])}
-}
-
-// randomBits draws n bits.
-func randomBits(rng io.Reader, n int) ([]uint8, error) {
-	packed, bits := make([]byte, (n+7)/8), make([]uint8, n)
-	if _, err := io.ReadFull(rng, packed); err != nil {
-		return nil, fmt.Errorf("draw bits: %w", err)
-	}
-	for i := range bits {
-		bits[i] = packed[i/8] >> (i % 8) & 1
-	}
-	clear(packed)
-	return bits, nil
-}
-
-// shares converts the bits of r and, where nothing is multiplied with it, λ.
-func (g *generation) shares(us []unit, bits [][]ot.Bits, jobs []job) error {
-	var reqs []ot.MulRequest
-	for i, u := range us {
-		convert := func(b ot.Bits, gate, width int) {
-			reqs = append(reqs, ot.MulRequest{
-				Beta: b, Widths: []int{width}, Order: order(g.m.N(), u.eval), One: true,
-				Layer: u.class.Layer, Gate: gate, Element: u.class.element(u.inference, u.lo),
-			})
-		}
-		for k, b := range bits[i] {
-			convert(b, k, u.class.rWidth()-k)
-		}
-		if u.class.signed() && !u.class.selects() {
-			convert(jobs[i].Out(), u.class.In, u.class.Out)
-		}
-	}
-	shares, err := g.s.Mul(g.m, stepBits, reqs)
-	if err != nil {
-		return err
-	}
-	for _, u := range us {
-		mat := g.material(u)
-		r := mat.r[u.lo:u.hi]
-		for k := range u.class.In {
-			for e, v := range shares[k][0] {
-				r[e] += v << k
-			}
-		}
-		ring.Reduce(r, u.class.rWidth())
-		if w := u.class.topWidth(); w > 0 {
-			top := mat.rTop[u.lo:u.hi]
-			copy(top, shares[u.class.In-1][0])
-			ring.Reduce(top, w)
-		}
-		shares = shares[u.class.In:]
-		if u.class.signed() && !u.class.selects() {
-			copy(mat.lambda[u.lo:u.hi], shares[0][0])
-			ring.Reduce(mat.lambda[u.lo:u.hi], u.class.Out)
-			shares = shares[1:]
-		}
-	}
-	return nil
-}
-
-// products multiplies λ with 1, r and r_top.
-func (g *generation) products(us []unit, jobs []job) error {
-	var reqs []ot.MulRequest
-	for i, u := range us {
-		if !u.class.selects() {
-			continue
-		}
-		mat, o := g.material(u), order(g.m.N(), u.eval)
-		v := [][]uint64{make([]uint64, u.len()), mat.r[u.lo:u.hi]}
-		if o[0] == g.m.Self() {
-			for e := range v[0] {
-				v[0][e] = 1
-			}
-		}
-		if u.class.topWidth() > 0 {
-			v = append(v, mat.rTop[u.lo:u.hi])
-		}
-		reqs = append(reqs, ot.MulRequest{
-			Beta: jobs[i].Out(), V: v, Widths: u.class.productWidths(), Order: o,
-			Layer: u.class.Layer, Element: u.class.element(u.inference, u.lo),
-		})
-	}
-	if len(reqs) == 0 {
-		return nil
-	}
-	shares, err := g.s.Mul(g.m, stepSelect, reqs)
-	if err != nil {
-		return err
-	}
-	for _, u := range us {
-		if !u.class.selects() {
-			continue
-		}
-		mat := g.material(u)
-		for w, dst := range mat.products() {
-			copy(dst[u.lo:u.hi], shares[0][w])
-			ring.Reduce(dst[u.lo:u.hi], u.class.productWidths()[w])
-		}
-		shares = shares[1:]
-	}
-	return nil
+	return g.products(us, bits)
 }

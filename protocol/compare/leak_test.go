@@ -41,7 +41,7 @@ type seen struct {
 }
 
 func viewClass(kind Kind, layer int) Class {
-	return Class{kind, viewBits, viewOut, viewParties * viewLen, layer, Garbled}
+	return Class{kind, viewBits, viewOut, viewParties * viewLen, layer, 0, Garbled}
 }
 
 // viewRun makes one generation and comparison of constant inputs.

@@ -24,12 +24,13 @@ type content struct {
 	index   int // of the inference in its batch
 	id      name
 
-	r, rTop                     []uint64 // shares; rTop and λr_top may be empty
-	lambda, lambdaR, lambdaRTop []uint64
+	r, rTop []uint64 // shares; rTop and the products may be empty
+
+	lambda, lambdaR, lambdaRTop []uint64 // by knot and element
 
 	seed   [32]byte // of the labels of c where this party garbles
 	delta  prg.Block
-	tables []*garble.Tables // of the blocks that this party evaluates
+	tables []*garble.Tables // by block that this party evaluates, and knot
 
 	terms []uint64 // of carried comparisons
 }
@@ -80,12 +81,13 @@ func (c *content) allocate() {
 	if !c.class.signed() {
 		return
 	}
-	c.lambda = make([]uint64, c.class.N)
+	size := c.class.signs() * c.class.N
+	c.lambda = make([]uint64, size)
 	if c.class.selects() {
-		c.lambdaR = make([]uint64, c.class.N)
+		c.lambdaR = make([]uint64, size)
 	}
 	if c.class.topWidth() > 0 {
-		c.lambdaRTop = make([]uint64, c.class.N)
+		c.lambdaRTop = make([]uint64, size)
 	}
 }
 

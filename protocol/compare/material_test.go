@@ -53,25 +53,28 @@ func noise(t testing.TB, c Class, n, self, index int) *Material {
 		return m
 	}
 	for _, b := range c.blocks(n, self) {
-		batch := c.batch(n, self, index, m.id, b)
-		table := make([]byte, garble.TableLen(batch.Circuit, n, batch.Len))
-		if _, err := io.ReadFull(rng, table[:len(table)-1]); err != nil {
-			t.Fatal(err)
+		for k := range c.signs() {
+			batch := c.batch(n, self, index, m.id, b, k)
+			table := make([]byte, garble.TableLen(batch.Circuit, n, batch.Len))
+			if _, err := io.ReadFull(rng, table[:len(table)-1]); err != nil {
+				t.Fatal(err)
+			}
+			parsed, err := garble.ParseTables(batch, table)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.tables = append(m.tables, parsed)
 		}
-		parsed, err := garble.ParseTables(batch, table)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.tables = append(m.tables, parsed)
 	}
 	return m
 }
 
 var someClasses = []Class{
-	{KindReLU, 20, 32, 13, 1, Garbled}, {KindReLU, 6, 6, 7, 2, Garbled}, {KindReLU, 9, 4, 2, 3, Garbled}, {KindReLU, 2, 64, 3, 4, Garbled},
-	{KindMax, 11, 11, 9, 5, Garbled}, {KindLift, 14, 20, 5, 6, Garbled}, {KindLift, 14, 10, 5, 7, Garbled},
-	{KindReLU, 20, 32, 13, 8, Carry}, {KindMax, 4, 4, 200, 9, Carry}, {KindReLU, 30, 20, 128, 10, Carry}, {KindLift, 14, 20, 5, 11, Carry},
-	{KindStep, 18, 5, 130, 12, Carry}, {KindStep, 4, 9, 13, 13, Garbled},
+	{KindReLU, 20, 32, 13, 1, 0, Garbled}, {KindReLU, 6, 6, 7, 2, 0, Garbled}, {KindReLU, 9, 4, 2, 3, 0, Garbled}, {KindReLU, 2, 64, 3, 4, 0, Garbled},
+	{KindMax, 11, 11, 9, 5, 0, Garbled}, {KindLift, 14, 20, 5, 6, 0, Garbled}, {KindLift, 14, 10, 5, 7, 0, Garbled},
+	{KindReLU, 20, 32, 13, 8, 0, Carry}, {KindMax, 4, 4, 200, 9, 0, Carry}, {KindReLU, 30, 20, 128, 10, 0, Carry}, {KindLift, 14, 20, 5, 11, 0, Carry},
+	{KindStep, 18, 5, 130, 12, 0, Carry}, {KindStep, 4, 9, 13, 13, 0, Garbled},
+	{KindSpline, 18, 36, 130, 14, 9, Carry}, {KindSpline, 7, 4, 13, 15, 3, Garbled}, {KindSpline, 6, 9, 2, 16, 2, Garbled},
 }
 
 func TestMaterialSurvivesItsEncoding(t *testing.T) {
@@ -100,7 +103,7 @@ func TestMaterialSurvivesItsEncoding(t *testing.T) {
 }
 
 func TestParseMaterialRefuses(t *testing.T) {
-	c := Class{KindReLU, 9, 12, 10, 1, Garbled}
+	c := Class{KindReLU, 9, 12, 10, 1, 0, Garbled}
 	good, err := noise(t, c, 3, 1, 0).AppendBinary(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -120,10 +123,14 @@ func TestParseMaterialRefuses(t *testing.T) {
 		{"nothing", c, 3, 1, nil, "0 bytes"},
 		{"one byte less", c, 3, 1, good[:len(good)-1], "bytes, want"},
 		{"one byte more", c, 3, 1, append(bytes.Clone(good), 0), "bytes, want"},
-		{"another class", Class{KindReLU, 9, 13, 10, 1, Garbled}, 3, 1, good, "bytes, want"},
-		{"an invalid class", Class{KindReLU, 1, 13, 11, 1, Garbled}, 3, 1, good, "1 bits"},
-		{"an unknown back end", Class{KindReLU, 9, 12, 10, 1, 2}, 3, 1, good, "unknown back end 2"},
-		{"an unknown kind", Class{9, 9, 13, 11, 1, Garbled}, 3, 1, good, "unknown kind 9"},
+		{"another class", Class{KindReLU, 9, 13, 10, 1, 0, Garbled}, 3, 1, good, "bytes, want"},
+		{"an invalid class", Class{KindReLU, 1, 13, 11, 1, 0, Garbled}, 3, 1, good, "1 bits"},
+		{"an unknown back end", Class{KindReLU, 9, 12, 10, 1, 0, 2}, 3, 1, good, "unknown back end 2"},
+		{"a spline without knots", Class{KindSpline, 9, 13, 11, 1, 0, Garbled}, 3, 1, good, "0 knots"},
+		{"knots of a ReLU", Class{KindReLU, 9, 13, 11, 1, 2, Garbled}, 3, 1, good, "2 knots"},
+		{"too many knots", Class{KindSpline, 9, 13, 11, 1, 1025, Garbled}, 3, 1, good, "1025 knots"},
+		{"too many signs", Class{KindSpline, 9, 13, 1 << 28, 1, 5, Garbled}, 3, 1, good, "elements"},
+		{"an unknown kind", Class{9, 9, 13, 11, 1, 0, Garbled}, 3, 1, good, "unknown kind 9"},
 		{"no such party", c, 3, 3, good, "party 3 of 3"},
 		{"one party", c, 1, 0, good, "party 0 of 1"},
 		{"a huge index", c, 3, 1, change(func(b []byte) []byte { b[6] = 1; return b }), "inference"},
@@ -147,10 +154,10 @@ func FuzzParseMaterial(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(uint8(c.Backend), uint8(c.Kind), uint8(c.In), uint8(c.Out), uint8(c.N), uint8(3), uint8(1), data)
+		f.Add(uint8(c.Backend), uint8(c.Kind), uint8(c.In), uint8(c.Out), uint8(c.N), uint8(c.Knots), uint8(3), uint8(1), data)
 	}
-	f.Fuzz(func(t *testing.T, backend, kind, in, out, elements, n, self uint8, data []byte) {
-		c := Class{Kind(kind), int(in), int(out), int(elements), 1, Backend(backend)}
+	f.Fuzz(func(t *testing.T, backend, kind, in, out, elements, knots, n, self uint8, data []byte) {
+		c := Class{Kind(kind), int(in), int(out), int(elements), 1, int(knots), Backend(backend)}
 		m, err := ParseMaterial(c, int(n), int(self), data)
 		if err != nil {
 			return
@@ -163,7 +170,7 @@ func FuzzParseMaterial(f *testing.F) {
 }
 
 func TestFormattingShowsNoContent(t *testing.T) {
-	m := noise(t, Class{KindReLU, 20, 32, 2, 0, Garbled}, 2, 0, 0)
+	m := noise(t, Class{KindReLU, 20, 32, 2, 0, 0, Garbled}, 2, 0, 0)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		for _, got := range []string{fmt.Sprintf(verb, m), fmt.Sprintf(verb, m.content), fmt.Sprintf(verb, []*Material{m}), fmt.Sprintf(verb, m.tables)} {
 			got = strings.TrimPrefix(strings.TrimPrefix(got, "[]*compare.Material"), "[]*garble.Tables")
@@ -175,10 +182,10 @@ func TestFormattingShowsNoContent(t *testing.T) {
 }
 
 func TestMaterialIsUsedOnce(t *testing.T) {
-	class := Class{KindReLU, 5, 8, 4, 0, Garbled}
-	other := Class{KindReLU, 5, 9, 4, 1, Garbled}
-	lift, maximum := Class{KindLift, 5, 8, 4, 2, Garbled}, Class{KindMax, 6, 6, 4, 3, Carry}
-	step := Class{KindStep, 6, 2, 4, 4, Carry}
+	class := Class{KindReLU, 5, 8, 4, 0, 0, Garbled}
+	other := Class{KindReLU, 5, 9, 4, 1, 0, Garbled}
+	lift, maximum := Class{KindLift, 5, 8, 4, 2, 0, Garbled}, Class{KindMax, 6, 6, 4, 3, 0, Carry}
+	step := Class{KindStep, 6, 2, 4, 4, 0, Carry}
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class, other, lift, maximum, step}, 2)
 		if err != nil {
@@ -227,7 +234,7 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 // Material of one batch can be spent in any order and any grouping.
 func TestRequestsGroupInferencesFreely(t *testing.T) {
 	for _, b := range bothBackends {
-		t.Run(b.String(), func(t *testing.T) { checkGroups(t, Class{KindReLU, 7, 12, 10, 0, b}) })
+		t.Run(b.String(), func(t *testing.T) { checkGroups(t, Class{KindReLU, 7, 12, 10, 0, 0, b}) })
 	}
 }
 
@@ -311,7 +318,7 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 		}, backend: Carry},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			class := Class{KindReLU, 6, 10, 9, 0, test.backend}
+			class := Class{KindReLU, 6, 10, 9, 0, 0, test.backend}
 			errs := make([]error, 3)
 			mats := make([][]*Material, 3)
 			for p := range mats {
@@ -344,13 +351,13 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
-		for _, c := range []Class{{}, {KindReLU, 1, 4, 4, 0, Garbled}, {KindReLU, 65, 4, 4, 0, Garbled}, {KindReLU, 4, 0, 4, 0, Garbled}, {KindReLU, 4, 65, 4, 0, Garbled},
-			{KindMax, 4, 5, 4, 0, Garbled}, {KindLift, 4, 5, 0, 0, Garbled}, {KindLift, 4, 5, 1, 1 << 24, Garbled}, {KindLift, 4, 5, 1, -1, Garbled}} {
+		for _, c := range []Class{{}, {KindReLU, 1, 4, 4, 0, 0, Garbled}, {KindReLU, 65, 4, 4, 0, 0, Garbled}, {KindReLU, 4, 0, 4, 0, 0, Garbled}, {KindReLU, 4, 65, 4, 0, 0, Garbled},
+			{KindMax, 4, 5, 4, 0, 0, Garbled}, {KindLift, 4, 5, 0, 0, 0, Garbled}, {KindLift, 4, 5, 1, 1 << 24, 0, Garbled}, {KindLift, 4, 5, 1, -1, 0, Garbled}} {
 			if _, err := Generate(m, s, rng, []Class{c}, 1); err == nil {
 				return fmt.Errorf("%+v was accepted", c)
 			}
 		}
-		if _, err := Generate(m, s, rng, []Class{{KindLift, 4, 4, 4, 3, Garbled}, {KindReLU, 5, 5, 5, 3, Garbled}}, 1); err == nil {
+		if _, err := Generate(m, s, rng, []Class{{KindLift, 4, 4, 4, 3, 0, Garbled}, {KindReLU, 5, 5, 5, 3, 0, Garbled}}, 1); err == nil {
 			return errors.New("two classes of one layer were accepted")
 		}
 		if _, err := Generate(m, s, rng, nil, -1); err == nil {
@@ -359,7 +366,7 @@ func TestGenerateRefuses(t *testing.T) {
 		if mats, err := Generate(m, s, rng, nil, 2); err != nil || len(mats) != 2 {
 			return fmt.Errorf("no classes: %v, %v", mats, err)
 		}
-		if _, err := Generate(m, s, strings.NewReader("short"), []Class{{KindReLU, 4, 4, 4, 0, Garbled}}, 1); err == nil {
+		if _, err := Generate(m, s, strings.NewReader("short"), []Class{{KindReLU, 4, 4, 4, 0, 0, Garbled}}, 1); err == nil {
 			return errors.New("randomness that ends was accepted")
 		}
 		return nil

@@ -52,7 +52,7 @@ func checkBound(t testing.TB, backend Backend, layers, each, memory int) {
 	const n = 3
 	var classes []Class
 	for l := range layers {
-		classes = append(classes, Class{KindReLU, 20, 32, each, l, backend})
+		classes = append(classes, Class{KindReLU, 20, 32, each, l, 0, backend})
 	}
 	var base, peak atomic.Int64
 	basesOf(t, n)

@@ -22,8 +22,9 @@ func repeat(x int64, n int) []int64 {
 // ends are the inputs at the ends of the range of a class of m bits.
 func ends(kind Kind, m int) (lo, hi int64) {
 	half := int64(1) << (m - 1)
-	if kind == KindLift {
-		return -half / 2, half / 2
+	if kind == KindLift || kind == KindSpline {
+		half = 1 << (m - 2)
+		return -half, half
 	}
 	return -half, half - 1
 }
@@ -36,11 +37,14 @@ func wideTrials(elements int, widths [][2]int) []trial {
 	var trials []trial
 	add := func(kind Kind, in, out int) {
 		c := Class{Kind: kind, In: in, Out: out, N: elements, Layer: len(trials)}
+		if kind == KindSpline {
+			c.Knots = 1 + len(trials)%9
+		}
 		tr := trial{class: c, batch: 2}
 		lo, hi := ends(kind, in)
 		for i := range 2 * c.N {
 			x := ring.Signed(rng.Uint64(), in)
-			if kind == KindLift {
+			if kind == KindLift || kind == KindSpline {
 				x >>= 1
 			}
 			switch i % 8 { // small numbers, and the ends
@@ -50,6 +54,10 @@ func wideTrials(elements int, widths [][2]int) []trial {
 				x = lo + int64(i/8%2)
 			case 2:
 				x = hi - int64(i/8%2)
+			case 3:
+				if kind == KindSpline {
+					x = splineOf(c).Knots[i/8%c.Knots].At
+				}
 			}
 			y := int64(0)
 			if kind == KindMax {
@@ -66,6 +74,7 @@ func wideTrials(elements int, widths [][2]int) []trial {
 		add(KindReLU, w[0], w[1])
 		add(KindLift, w[0], w[1])
 		add(KindStep, w[0], 1+w[1]%8)
+		add(KindSpline, w[0], w[1])
 		add(KindMax, w[0], w[0])
 	}
 	return trials
@@ -99,13 +108,17 @@ func TestRangeEndsAreExact(t *testing.T) {
 	}
 	lo, hi = ends(KindLift, m)
 	points = append(points, point{KindLift, lo, 0, true}, point{KindLift, hi, 0, true},
-		point{KindLift, lo - 1, 0, false}, point{KindLift, hi + 1, 0, false})
+		point{KindLift, lo - 1, 0, false}, point{KindLift, hi + 1, 0, false},
+		point{KindSpline, lo, 0, true}, point{KindSpline, hi, 0, true}, point{KindSpline, lo - 1, 0, false}, point{KindSpline, hi + 1, 0, false})
 	var classes []Class
 	for _, b := range bothBackends {
 		for _, p := range points {
 			c := Class{Kind: p.kind, In: m, Out: out, N: count, Layer: len(classes), Backend: b}
 			if p.kind == KindMax {
 				c.Out = m
+			}
+			if p.kind == KindSpline {
+				c.Knots = 5
 			}
 			classes = append(classes, c)
 		}
@@ -183,7 +196,7 @@ func TestShiftThenReLUKeepsTheErrorBound(t *testing.T) {
 		}
 		var classes []Class
 		for k, p := range points {
-			classes = append(classes, Class{KindReLU, bits, 20, len(p.x), k, bothBackends[(k+n)%2]})
+			classes = append(classes, Class{KindReLU, bits, 20, len(p.x), k, 0, bothBackends[(k+n)%2]})
 		}
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
@@ -242,7 +255,7 @@ func TestMaxTreeOfNineWithEqualValues(t *testing.T) {
 		withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 			var classes []Class
 			for k := range 8 {
-				classes = append(classes, Class{KindMax, width, width, count, k, bothBackends[k%2]})
+				classes = append(classes, Class{KindMax, width, width, count, k, 0, bothBackends[k%2]})
 			}
 			mats, err := Generate(m, s, rng, classes, 1)
 			if err != nil {
@@ -282,8 +295,11 @@ func TestEveryEvaluatorAndFewElements(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		var trials []trial
 		for size := 1; size <= 2*n+1; size++ {
-			for _, kind := range []Kind{KindReLU, KindMax, KindLift, KindStep} {
-				c := Class{kind, 6, 6, size, len(trials), Garbled}
+			for _, kind := range []Kind{KindReLU, KindMax, KindLift, KindStep, KindSpline} {
+				c := Class{kind, 6, 6, size, len(trials), 0, Garbled}
+				if kind == KindSpline {
+					c.Knots = 3
+				}
 				x := allOf(-7, 8, size)[:size]
 				trials = append(trials, trial{class: c, batch: 1, x: x, y: repeat(1, size)})
 			}

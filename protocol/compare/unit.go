@@ -1,7 +1,5 @@
 package compare
 
-import "github.com/tacit-mpc/tacit/protocol/carry"
-
 // A unit is a block of one inference.
 type unit struct {
 	class            Class
@@ -42,12 +40,12 @@ const chunkMemory = 128 << 20
 // that may be twice as large, and is sent in 8; the words of a product are kept
 // while they are sent and as the result.
 func (c Class) memory(n int) int {
-	words := 8 * (c.In + 5)
+	words := 8 * (c.In + 2 + 3*c.signs())
 	switch {
 	case c.garbled(): // masks, products, and rows of all garblers for all owners
-		return 48*(n-1)*3*c.In + 32*(n-1)*(n-1)*c.In + 3*words
+		return c.signs()*(48*(n-1)*3*c.In+32*(n-1)*(n-1)*c.In) + 3*words
 	case c.carried():
-		return 72*(n-1)*(c.In+carry.For(c.In).Masks()+1) + 3*words
+		return 72*(n-1)*(c.In+c.tree().Masks()+c.signs()) + 3*words
 	}
 	return 72*(n-1)*c.In + 3*words
 }

@@ -63,6 +63,13 @@ func New(b Batch, seed [32]byte, rng io.Reader) (*Job, error) {
 	return j, nil
 }
 
+// Share makes j work on the masked inputs of another job that has not run yet, in
+// place of its own. All else, labels and masks of gates, is apart.
+func (j *Job) Share(other *Job) {
+	inputs := len(j.Circuit.Masked()) * j.Len
+	copy(j.drawn[:inputs], other.drawn[:inputs])
+}
+
 // Masked returns the bits of masked input k. The garblers hold keys.
 func (j *Job) Masked(k int) ot.Bits { return *j.masks[j.Circuit.Masked()[k]][0] }
 

@@ -25,7 +25,8 @@ func (b *builder) clip(n *node, x int) (int, error) {
 			}
 			return math.RoundToEven(math.Ldexp(c[i], v.frac))
 		}
-		low, high := unit(n.c, v.lo[i]), unit(n.d, v.hi[i])
+		low := unit(n.c, v.lo[i])
+		high := unit(n.d, max(v.hi[i], low))
 		clip := func(x float64) float64 { return min(max(x, low), high) }
 		start[i], z.lo[i], z.hi[i] = clip(v.lo[i]), clip(v.lo[i]), clip(v.hi[i])
 		if n.c == nil {

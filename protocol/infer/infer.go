@@ -126,44 +126,13 @@ func (e *engine) Step(op *model.Op, x share.Share) (share.Share, error) {
 	return z, err
 }
 
-// Spline is a sum of ReLUs.
 func (e *engine) Spline(op *model.Op, x share.Share) (share.Share, error) {
-	out, s := e.out(op), op.Spline
-	first := -int64(1) << (op.Bits - 2) // x − first is not negative
-	knots := append([]model.Knot{{At: first, Delta: s.Slope}}, s.Knots...)
-	base := uint64(s.Base + s.Slope*first)
-	wide := make(share.Share, 0, len(x)*len(knots))
-	for b := range e.batch {
-		for _, k := range knots {
-			for _, v := range x[b*out.Len:][:out.Len] {
-				if e.mesh.Self() == 0 {
-					v -= uint64(k.At)
-				}
-				wide = append(wide, v)
-			}
-		}
+	s := compare.Spline{Base: op.Spline.Base, Slope: op.Spline.Slope}
+	for _, k := range op.Spline.Knots {
+		s.Knots = append(s.Knots, compare.Knot(k))
 	}
-	r, err := compare.ReLU(e.mesh, Step(op), e.next(), wide)
-	if err != nil {
-		return nil, err
-	}
-	z := make(share.Share, len(x))
-	for b := range e.batch {
-		row := z[b*out.Len:][:out.Len]
-		if e.mesh.Self() == 0 {
-			for i := range row {
-				row[i] = base
-			}
-		}
-		for _, k := range knots {
-			for i, v := range r[:out.Len] {
-				row[i] += uint64(k.Delta) * v
-			}
-			r = r[out.Len:]
-		}
-	}
-	ring.Reduce(z, out.Width)
-	return z, nil
+	z, err := compare.EvalSpline(e.mesh, Step(op), e.next(), &s, x)
+	return z, err
 }
 
 func (e *engine) Product(op *model.Op, x, y share.Share) (share.Share, error) {

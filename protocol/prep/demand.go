@@ -79,11 +79,17 @@ func (c *counter) Lift(op *model.Op, _ none) (none, error)   { return c.compare(
 
 func (c *counter) Step(op *model.Op, _ none) (none, error) { return c.compare(compare.KindStep, op) }
 
+func (c *counter) Spline(op *model.Op, _ none) (none, error) {
+	return c.compare(compare.KindSpline, op)
+}
+
 func (c *counter) compare(kind compare.Kind, op *model.Op) (none, error) {
 	out := c.program.Values[op.Out]
-	c.demand.Classes = append(c.demand.Classes, compare.Class{
-		Kind: kind, In: op.Bits, Out: out.Width, N: out.Len, Layer: op.Out, Backend: c.backend,
-	})
+	class := compare.Class{Kind: kind, In: op.Bits, Out: out.Width, N: out.Len, Layer: op.Out, Backend: c.backend}
+	if kind == compare.KindSpline {
+		class.Knots = len(op.Spline.Knots)
+	}
+	c.demand.Classes = append(c.demand.Classes, class)
 	return none{}, nil
 }
 
@@ -93,15 +99,6 @@ func (c *counter) Gather(*model.Op, none) (none, error)    { return none{}, nil 
 func (c *counter) Sum(*model.Op, none) (none, error)       { return none{}, nil }
 func (c *counter) Add(*model.Op, none, none) (none, error) { return none{}, nil }
 func (c *counter) Shift(*model.Op, none) (none, error)     { return none{}, nil }
-
-// Spline counts a comparison for every knot and one for the slope before them.
-func (c *counter) Spline(op *model.Op, _ none) (none, error) {
-	out := c.program.Values[op.Out]
-	c.demand.Classes = append(c.demand.Classes, compare.Class{
-		Kind: compare.KindReLU, In: op.Bits, Out: out.Width, N: out.Len * (len(op.Spline.Knots) + 1), Layer: op.Out, Backend: c.backend,
-	})
-	return none{}, nil
-}
 
 func (c *counter) Product(op *model.Op, _, _ none) (none, error) {
 	c.demand.Products = append(c.demand.Products, product.Class{

@@ -20,7 +20,7 @@ func (b *builder) spline(n *node, x int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	z := &fixed{op: Op{Kind: Splined, Name: n.name, In: []int{x}, Spline: &s.Spline}, len: v.len, frac: v.frac + s.bits}
+	z := &fixed{op: Op{Kind: Splined, Name: n.name, In: []int{x}, Spline: s.within(v.magnitude())}, len: v.len, frac: v.frac + s.bits}
 	z.bounds(v, func([]float64) []float64 { return make([]float64, v.len) })
 	w := newWaves(s, d)
 	for i := range z.lo {
@@ -29,7 +29,7 @@ func (b *builder) spline(n *node, x int) (int, error) {
 	if !b.fits(z) {
 		return 0, errWide(z)
 	}
-	if len(s.Knots) == 0 { // a line
+	if len(z.op.Spline.Knots) == 0 { // a line
 		return b.straight(n, x, z)
 	}
 	return b.add(z), nil
@@ -95,16 +95,24 @@ func (b *builder) domain(n *node, v *fixed) (*domain, error) {
 	fn := n.fn
 	reach := math.Ceil(largest(v.quant)) + 1
 	lo, hi := -coarseUp(reach-least(v.lo)), coarseUp(largest(v.hi)+reach)
-	if d := largest(v.hi) + reach; d < 0 {
+	if d := largest(v.hi) + reach; d <= -1 {
 		hi = -coarseDown(-d)
 	}
-	if d := least(v.lo) - reach; d > 0 {
+	if d := least(v.lo) - reach; d >= 1 {
 		lo = coarseDown(d)
 	}
-	if fn.odd && hi < 0 {
-		c := *fn
-		c.lo, c.hi = -fn.hi, -fn.lo
-		fn = &c
+	if fn.both && largest(v.hi) > 0 && least(v.lo) <= 0 { // on which side it is, if on one
+		if seen, ok := b.extremes(n.in[0]); ok && seen[1] < fn.lo {
+			fn = fn.mirrored()
+		}
+	} else if fn.both && hi < 0 {
+		fn = fn.mirrored()
+	}
+	if from := math.Ldexp(fn.lo, v.frac); least(v.lo)-reach >= from+1 {
+		lo = max(lo, from+coarseDown(least(v.lo)-reach-from))
+	}
+	if to := math.Ldexp(fn.hi, v.frac); largest(v.hi)+reach <= to-1 {
+		hi = min(hi, to-coarseDown(to-largest(v.hi)-reach))
 	}
 	if lo <= math.Ldexp(fn.lo, v.frac) || hi >= math.Ldexp(fn.hi, v.frac) {
 		if fn = b.apart(n.in[0], fn, v.frac); fn == nil {
@@ -115,7 +123,14 @@ func (b *builder) domain(n *node, v *fixed) (*domain, error) {
 	if hi-lo > math.Ldexp(1, 52) {
 		return nil, errWide(v)
 	}
-	return &domain{fn, v.frac, int64(lo), int64(hi)}, nil
+	return &domain{fn, v.frac, int64(math.Floor(lo)), int64(math.Ceil(hi))}, nil
+}
+
+// mirrored returns fn on the other side of its pole.
+func (fn *smooth) mirrored() *smooth {
+	c := *fn
+	c.lo, c.hi = -fn.hi, -fn.lo
+	return &c
 }
 
 // coarseDown rounds x ≥ 1 down to a power of two.

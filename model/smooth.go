@@ -20,7 +20,7 @@ type smooth struct {
 	// weight is how much of the wanted error is allowed at a value of f; nil is 1.
 	weight   func(y float64) float64
 	monotone bool
-	odd      bool // f(−x) = −f(x): it is defined on the other side of lo and hi, too
+	both     bool // defined on the other side of its pole, too
 }
 
 // A tail is a line next to which a function ends.
@@ -131,16 +131,13 @@ func geluFn(tanh bool) *smooth {
 	})
 }
 
-// quickGeluFn returns x·σ(a·x).
-func quickGeluFn(a float64) *smooth {
-	s := gated(fmt.Sprintf("x·Sigmoid(%.6gx)", a), func(x float64) float64 { return x * logistic(a*x) })
+// swishFn returns x·σ(a·x).
+func swishFn(a float64) *smooth {
+	if a == 1 {
+		return siluFn()
+	}
+	s := gated(fmt.Sprintf("Swish %.6g", a), func(x float64) float64 { return x * logistic(a*x) })
 	s.bends = bent(s.f, [2]float64{-5 / a, -0.5 / a}, [2]float64{0.5 / a, 5 / a})
-	return s
-}
-
-func hardSwishFn() *smooth {
-	s := everywhere("HardSwish", func(x float64) float64 { return x * min(max(x+3, 0), 6) / 6 })
-	s.bends, s.left, s.right = at(-3, 3), &tail{0, 0, -3}, &tail{1, 0, 3}
 	return s
 }
 
@@ -177,7 +174,7 @@ func sqrtFn() *smooth {
 // reciprocalFn returns 1/x, for numbers of one sign.
 func reciprocalFn() *smooth {
 	s := positive("1/x", func(x float64) float64 { return 1 / x })
-	s.weight, s.odd = relative, true
+	s.weight, s.both = relative, true
 	return s
 }
 
@@ -191,5 +188,84 @@ func rsqrtFn(eps float64) *smooth {
 	top := 1 / math.Sqrt(eps)
 	s := everywhere(fmt.Sprintf("1/sqrt(x+%g)", eps), func(x float64) float64 { return 1 / math.Sqrt(max(x, 0)+eps) })
 	s.bends, s.left, s.weight, s.monotone = at(0), &tail{0, top, 0}, relative, true
+	return s
+}
+
+// powFn returns x^p. Of negative numbers it is that of 0 if p is not whole.
+func powFn(p float64) *smooth {
+	switch p {
+	case 0.5:
+		return sqrtFn()
+	case -0.5:
+		return rsqrtFn(0)
+	case -1:
+		return reciprocalFn()
+	}
+	name := fmt.Sprintf("x^%.6g", p)
+	whole := p == math.Trunc(p)
+	if p < 0 {
+		s := positive(name, func(x float64) float64 { return math.Pow(x, p) })
+		s.weight, s.both = relative, whole
+		return s
+	}
+	if whole {
+		s := everywhere(name, func(x float64) float64 { return math.Pow(x, p) })
+		s.bends, s.weight, s.monotone = at(0), mixed, math.Mod(p, 2) == 1
+		return s
+	}
+	s := everywhere(name, func(x float64) float64 { return math.Pow(max(x, 0), p) })
+	s.bends, s.left, s.weight, s.monotone = at(0), &tail{0, 0, 0}, mixed, true
+	return s
+}
+
+// periodic is a sine whose bends are at x + k·π.
+func periodic(name string, f func(float64) float64, x float64) *smooth {
+	s := everywhere(name, f)
+	s.bends = every(x)
+	return s
+}
+
+func sinFn() *smooth { return periodic("sin", math.Sin, 0) }
+func cosFn() *smooth { return periodic("cos", math.Cos, math.Pi/2) }
+
+// odd is a rising function that bends at 0, between two poles.
+func odd(name string, f func(float64) float64, pole float64) *smooth {
+	s := everywhere(name, f)
+	s.bends, s.lo, s.hi, s.monotone = at(0), -pole, pole, true
+	return s
+}
+
+func tanFn() *smooth   { return odd("tan", math.Tan, math.Pi/2) }
+func atanhFn() *smooth { return odd("atanh", math.Atanh, 1) }
+func asinhFn() *smooth { return odd("asinh", math.Asinh, math.Inf(1)) }
+
+func sinhFn() *smooth {
+	s := odd("sinh", math.Sinh, math.Inf(1))
+	s.weight = mixed
+	return s
+}
+
+func coshFn() *smooth {
+	s := everywhere("cosh", math.Cosh)
+	s.weight = mixed
+	return s
+}
+
+// asinFn and acosFn limit their operand to −1..1, acoshFn to 1 and more.
+func asinFn() *smooth {
+	s := everywhere("asin", func(x float64) float64 { return math.Asin(min(max(x, -1), 1)) })
+	s.bends, s.left, s.right, s.monotone = at(-1, 0, 1), &tail{0, -math.Pi / 2, -1}, &tail{0, math.Pi / 2, 1}, true
+	return s
+}
+
+func acosFn() *smooth {
+	s := everywhere("acos", func(x float64) float64 { return math.Acos(min(max(x, -1), 1)) })
+	s.bends, s.left, s.right, s.monotone = at(-1, 0, 1), &tail{0, math.Pi, -1}, &tail{0, 0, 1}, true
+	return s
+}
+
+func acoshFn() *smooth {
+	s := everywhere("acosh", func(x float64) float64 { return math.Acosh(max(x, 1)) })
+	s.bends, s.left, s.monotone = at(1), &tail{0, 0, 1}, true
 	return s
 }

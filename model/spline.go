@@ -24,19 +24,33 @@ func (d *domain) whole(lines []line, bits int) *fitted {
 	scale := math.Ldexp(1, d.frac+bits)
 	s := &fitted{bits: bits, monotone: d.fn.monotone}
 	var ends []float64 // wanted values at the knots
-	for i := range lines[1:] {
-		l, m := lines[i], lines[i+1]
-		at := math.RoundToEven(math.Ldexp(l.cross(m), d.frac))
-		if x := int64(at); at > float64(d.lo) && at < float64(d.hi) && (len(s.Knots) == 0 || x > s.Knots[len(s.Knots)-1].At) {
-			s.Knots = append(s.Knots, Knot{At: x})
-			ends = append(ends, (l.at(d.real(x))+m.at(d.real(x)))/2*scale)
+	first, last := lines[0], lines[0]
+	for _, m := range lines[1:] {
+		at := math.RoundToEven(math.Ldexp(last.cross(m), d.frac))
+		n := len(s.Knots)
+		switch {
+		case !(at > float64(d.lo)):
+			first = m
+		case at >= float64(d.hi):
+			continue
+		case n > 0 && int64(at) <= s.Knots[n-1].At: // nothing is left of the line before
+			x := d.real(s.Knots[n-1].At)
+			ends[n-1] = (ends[n-1] + m.at(x)*scale) / 2
+		default:
+			x := d.real(int64(at))
+			s.Knots = append(s.Knots, Knot{At: int64(at)})
+			ends = append(ends, (last.at(x)+m.at(x))/2*scale)
 		}
+		last = m
 	}
-	first, last := lines[0], lines[len(lines)-1]
 	slope := int64(math.RoundToEven(math.Ldexp(first.slope, bits)))
 	x, y := d.lo, math.RoundToEven(first.at(d.real(d.lo))*scale)
 	if len(ends) > 0 { // exact at the first knot, where the others follow
+		start := y
 		x, y = s.Knots[0].At, math.RoundToEven(ends[0])
+		if d.fn.left == nil || first.slope != d.fn.left.slope {
+			slope = int64(math.RoundToEven((y - start) / float64(x-d.lo)))
+		}
 	}
 	s.Base, s.Slope = int64(y)-slope*x, slope
 	s.from, s.slope = []int64{d.lo}, []float64{float64(slope)}
@@ -57,6 +71,24 @@ func (d *domain) whole(lines []line, bits int) *fitted {
 		}
 	}
 	return s
+}
+
+// within returns the spline without the knots that a comparison of numbers of the
+// magnitude cannot hold: they are never reached.
+func (s *fitted) within(magnitude float64) *Spline {
+	limit := int64(1)
+	for float64(limit) < magnitude {
+		limit *= 2
+	}
+	z := s.Spline
+	for len(z.Knots) > 0 && z.Knots[len(z.Knots)-1].At > limit {
+		z.Knots = z.Knots[:len(z.Knots)-1]
+	}
+	for len(z.Knots) > 0 && z.Knots[0].At < -limit {
+		k := z.Knots[0]
+		z.Base, z.Slope, z.Knots = z.Base-k.Delta*k.At, z.Slope+k.Delta, z.Knots[1:]
+	}
+	return &z
 }
 
 // segment returns the number of the segment of x.

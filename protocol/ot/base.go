@@ -64,6 +64,7 @@ func Setup(m *transport.Mesh, rng io.Reader) (*Base, error) {
 	gives, takes, out := make([]*giver, n), make([]*taker, n), make([][]byte, n)
 
 	for j := range peers(self, n) {
+		m.Yield()
 		if gives[j], err = newGiver(rng); err != nil {
 			return nil, err
 		}
@@ -75,6 +76,7 @@ func Setup(m *transport.Mesh, rng io.Reader) (*Base, error) {
 	}
 
 	for j := range peers(self, n) {
+		m.Yield()
 		if takes[j], err = newTaker(offers[j], away(delta)); err != nil {
 			return nil, reject(m, stepOffer, j, err)
 		}
@@ -86,6 +88,7 @@ func Setup(m *transport.Mesh, rng io.Reader) (*Base, error) {
 	}
 
 	for j := range peers(self, n) {
+		m.Yield()
 		leaves, sums, err := plant(rng, baseDepth)
 		if err != nil {
 			return nil, err
@@ -103,6 +106,7 @@ func Setup(m *transport.Mesh, rng io.Reader) (*Base, error) {
 	}
 
 	for j := range peers(self, n) {
+		m.Yield()
 		keys, err := takes[j].open(answers[j], j, self)
 		if err != nil {
 			return nil, reject(m, stepCover, j, err)

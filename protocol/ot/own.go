@@ -338,21 +338,39 @@ func hashWords(dst []uint64, h []prg.Block, cols, width int) {
 		}
 		return
 	}
-	per := wordsPerHalf(width)
-	for len(dst) > 0 {
+	per, shift := wordsPerHalf(width), uint(width)&63
+	for ; len(dst) > 0; dst = dst[cols:] {
 		row := dst[:cols]
-		dst = dst[cols:]
+		if per == 1 {
+			h = wholeWords(row, h)
+			continue
+		}
 		for len(row) > 0 {
 			for _, half := range h[0] {
 				n := min(per, len(row))
 				for c := range row[:n] {
-					row[c] = half >> (c * width)
+					row[c] = half
+					half >>= shift
 				}
 				row = row[n:]
 			}
 			h = h[1:]
 		}
 	}
+}
+
+// wholeWords fills the row with halves of hash outputs and returns the rest of them.
+func wholeWords(row []uint64, h []prg.Block) []prg.Block {
+	whole := len(row) / 2
+	for b, x := range h[:whole] {
+		pair := row[2*b:][:2]
+		pair[0], pair[1] = x[0], x[1]
+	}
+	if len(row)%2 == 1 {
+		row[2*whole] = h[whole][0]
+		whole++
+	}
+	return h[whole:]
 }
 
 // addScaled adds bit·d to w, where a bit is for cols words, in constant time.

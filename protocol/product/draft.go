@@ -43,7 +43,7 @@ func (d *draft) finish(yield func()) *Material {
 		}
 	}
 	rows, inner, cols := c.sides()
-	mulAdd(d.z, d.x, d.v, c.T, rows, inner, cols, yield)
+	mulAdd(d.z, d.x, d.v, c.T, rows, inner, cols, c.Width, yield)
 	ring.Reduce(d.z, c.Width)
 	if c.turned() {
 		transpose(mat.b, d.x, c.T, c.N, c.K)

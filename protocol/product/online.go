@@ -52,9 +52,10 @@ func Multiply(m *transport.Mesh, step string, mats []*Material, x, y []uint64) (
 		copy(z, c.c)
 		if m.Self() == 0 { // D·(B + E) instead of D·B
 			ring.AddTo(c.b, e)
+			ring.Reduce(c.b, class.Width)
 		}
-		mulAdd(z, d, c.b, class.T, class.M, class.K, class.N, m.Yield)
-		mulAdd(z, c.a, e, class.T, class.M, class.K, class.N, m.Yield)
+		mulAdd(z, d, c.b, class.T, class.M, class.K, class.N, class.Width, m.Yield)
+		mulAdd(z, c.a, e, class.T, class.M, class.K, class.N, class.Width, m.Yield)
 	}
 	ring.Reduce(z, class.Width)
 	return z, nil

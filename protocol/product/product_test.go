@@ -177,6 +177,7 @@ var someClasses = []Class{
 	{T: 1, M: 1, K: 3, N: 700, Width: 7},
 	{T: 1, M: 300, K: 2, N: 1, Width: 31},
 	{T: 2, M: 5, K: 1, N: 5, Width: 17},
+	{T: 1, M: 33, K: 5, N: 34, Width: 50},
 }
 
 // layered numbers the layers of classes.

@@ -54,6 +54,14 @@ func SubFrom(z, x []uint64) {
 	}
 }
 
+// Sub sets z = x − y. z may be one of them.
+func Sub(z, x, y []uint64) {
+	x, y = x[:len(z)], y[:len(z)]
+	for i := range z {
+		z[i] = x[i] - y[i]
+	}
+}
+
 // Random fills v with uniform elements mod 2ᵏ from rand.
 func Random(rand io.Reader, v []uint64, k int) error {
 	b := make([]byte, 8*len(v))

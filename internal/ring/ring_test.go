@@ -125,6 +125,16 @@ func TestAddAndSub(t *testing.T) {
 	if !slices.Equal(z, x) {
 		t.Fatal("difference")
 	}
+	Sub(z, y, x)
+	for i := range z {
+		if z[i] != y[i]-x[i] {
+			t.Fatal("difference", i)
+		}
+	}
+	Sub(x, y, x)
+	if !slices.Equal(z, x) {
+		t.Fatal("difference in place")
+	}
 }
 
 func TestRandomIsReducedAndReportsErrors(t *testing.T) {

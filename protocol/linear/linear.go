@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/share"
@@ -184,28 +185,49 @@ func (t *Mask) spend() (a, u share.Share) {
 //
 // Rounds: 1. Sends: Width bits for every element of x, to every party.
 func (w *Weights) Apply(m *transport.Mesh, step string, masks []*Mask, x share.Share) (share.Share, error) {
-	in, out := w.Conv.InLen(), w.Conv.OutLen()
-	if len(x) != len(masks)*in {
+	if in := w.Conv.InLen(); len(x) != len(masks)*in {
 		panic(fmt.Sprintf("linear: %d elements for %d inputs of %d", len(x), len(masks), in))
 	}
-	d := make(share.Share, len(x))
-	z := make(share.Share, len(masks)*out)
+	if len(masks) == 1 { // whose vectors serve as D and Z
+		a, u := masks[0].spend()
+		ring.Sub(a, x, a)
+		return w.complete(m, step, a, u, 1)
+	}
+	d := vectors.Get().(*share.Share)
+	defer vectors.Put(d)
+	if cap(*d) < len(x) {
+		*d = make(share.Share, len(x))
+	}
+	*d = (*d)[:len(x)]
+	return w.complete(m, step, *d, w.unmask(*d, masks, x), len(masks))
+}
+
+// vectors are former D, which all parties know: they need not be cleared.
+var vectors = sync.Pool{New: func() any { return new(share.Share) }}
+
+// unmask spends the masks of x. It sets d = X − A and returns U, both for all
+// inputs.
+func (w *Weights) unmask(d share.Share, masks []*Mask, x share.Share) share.Share {
+	in, out := w.Conv.InLen(), w.Conv.OutLen()
+	us := make(share.Share, 0, len(masks)*out)
 	for i, t := range masks {
 		a, u := t.spend()
-		row := d[i*in:][:in]
-		copy(row, x[i*in:])
-		ring.SubFrom(row, a)
-		copy(z[i*out:], u)
+		ring.Sub(d[i*in:][:in], x[i*in:], a)
+		us = append(us, u...)
 		clear(a)
 		clear(u)
 	}
-	opened, err := share.Open(m, step, share.Opening{X: d, Width: w.Width})
-	if err != nil {
+	return us
+}
+
+// complete opens d and returns d∗Vᵢ + u, in the place of u.
+func (w *Weights) complete(m *transport.Mesh, step string, d, u share.Share, batch int) (share.Share, error) {
+	if err := share.OpenInPlace(m, step, share.Opening{X: d, Width: w.Width}); err != nil {
 		return nil, err
 	}
-	w.v.MulAdd(z, opened[0], len(masks))
-	ring.Reduce(z, w.Width)
-	return z, nil
+	w.v.MulAdd(u, d, batch)
+	ring.Reduce(u, w.Width)
+	return u, nil
 }
 
 // DealSize returns the bytes that Deal sends to every party.

@@ -112,6 +112,20 @@ type Opening struct {
 // Rounds: 1. Sends: Σ Width·len(X) bits, each vector padded to a byte, to every
 // party.
 func Open(m *transport.Mesh, step string, xs ...Opening) ([][]uint64, error) {
+	sums, own := make([][]uint64, len(xs)), make([]Opening, len(xs))
+	for i, x := range xs {
+		sums[i] = append(make([]uint64, 0, len(x.X)), x.X...)
+		own[i] = Opening{sums[i], x.Width}
+	}
+	if err := OpenInPlace(m, step, own...); err != nil {
+		return nil, err
+	}
+	return sums, nil
+}
+
+// OpenInPlace is [Open] that puts every secret in the place of this party's share
+// of it.
+func OpenInPlace(m *transport.Mesh, step string, xs ...Opening) error {
 	size := 0
 	for _, x := range xs {
 		size += ring.PackedLen(len(x.X), x.Width)
@@ -122,20 +136,19 @@ func Open(m *transport.Mesh, step string, xs ...Opening) ([][]uint64, error) {
 	}
 	parts, err := m.Broadcast(step, msg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	sums := make([][]uint64, len(xs))
-	for i, x := range xs {
-		sum := make([]uint64, len(x.X))
+	for _, x := range xs {
 		size := ring.PackedLen(len(x.X), x.Width)
 		for j := range parts {
-			ring.AddPacked(sum, parts[j][:size], x.Width)
-			parts[j] = parts[j][size:]
+			if j != m.Self() {
+				ring.AddPacked(x.X, parts[j][:size], x.Width)
+				parts[j] = parts[j][size:]
+			}
 		}
-		ring.Reduce(sum, x.Width)
-		sums[i] = sum
+		ring.Reduce(x.X, x.Width)
 	}
-	return sums, nil
+	return nil
 }
 
 // Zero adds to x this party's share of a fresh sharing of zero mod 2ᵏ, so that

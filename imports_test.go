@@ -17,6 +17,7 @@ var layers = []struct {
 }{
 	{"internal/ring", ""},
 	{"internal/prg", ""},
+	{"internal/ntt", ""},
 	{"circuits", ""},
 	{"model", "internal/ring model/onnx"},
 	{"model/onnx", ""},
@@ -25,7 +26,7 @@ var layers = []struct {
 	{"protocol/share", "internal/ring internal/prg transport"},
 	{"protocol/linear", "internal/ring protocol/share transport"},
 	{"protocol/ot", "internal/ring internal/prg transport"},
-	{"protocol/triple", "internal/ring internal/prg transport"},
+	{"protocol/triple", "internal/ring internal/ntt internal/prg transport"},
 	{"protocol/garble", "circuits internal/ring internal/prg protocol/ot transport"},
 	{"protocol/carry", "protocol/ot transport"},
 	{"protocol/product", "internal/ring internal/prg protocol/ot protocol/share transport"},

@@ -66,9 +66,9 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
-	VPADDQ      Z1, Z0, Z0
 	MOVQ        columns+16(FP), CX
 	KMOVW       CX, K1
+	VPADDQ      Z1, Z0, Z0
 	VMOVDQU64.Z (AX), K1, Z1
 	VPADDQ      Z1, Z0, Z0
 	VMOVDQU64   Z0, K1, (AX)
@@ -150,23 +150,21 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
-	MOVQ        columns+16(FP), DX
-	KMOVW       DX, K1
+	LEAQ        (CX)(CX*2), DX
+	MOVQ        columns+16(FP), BX
+	KMOVW       BX, K1
 	VMOVDQU64.Z (AX), K1, Z4
 	VPADDQ      Z4, Z0, Z0
+	VMOVDQU64.Z (AX)(CX*1), K1, Z4
+	VPADDQ      Z4, Z1, Z1
+	VMOVDQU64.Z (AX)(CX*2), K1, Z4
+	VPADDQ      Z4, Z2, Z2
+	VMOVDQU64.Z (AX)(DX*1), K1, Z4
+	VPADDQ      Z4, Z3, Z3
 	VMOVDQU64   Z0, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z1, Z1
-	VMOVDQU64   Z1, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z2, Z2
-	VMOVDQU64   Z2, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z3, Z3
-	VMOVDQU64   Z3, K1, (AX)
+	VMOVDQU64   Z1, K1, (AX)(CX*1)
+	VMOVDQU64   Z2, K1, (AX)(CX*2)
+	VMOVDQU64   Z3, K1, (AX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -277,39 +275,34 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
-	MOVQ        columns+16(FP), DX
-	KMOVW       DX, K1
+	LEAQ        (CX)(CX*2), DX
+	LEAQ        (AX)(CX*4), BX
+	MOVQ        columns+16(FP), SI
+	KMOVW       SI, K1
 	VMOVDQU64.Z (AX), K1, Z8
 	VPADDQ      Z8, Z0, Z0
+	VMOVDQU64.Z (AX)(CX*1), K1, Z8
+	VPADDQ      Z8, Z1, Z1
+	VMOVDQU64.Z (AX)(CX*2), K1, Z8
+	VPADDQ      Z8, Z2, Z2
+	VMOVDQU64.Z (AX)(DX*1), K1, Z8
+	VPADDQ      Z8, Z3, Z3
+	VMOVDQU64.Z (BX), K1, Z8
+	VPADDQ      Z8, Z4, Z4
+	VMOVDQU64.Z (BX)(CX*1), K1, Z8
+	VPADDQ      Z8, Z5, Z5
+	VMOVDQU64.Z (BX)(CX*2), K1, Z8
+	VPADDQ      Z8, Z6, Z6
+	VMOVDQU64.Z (BX)(DX*1), K1, Z8
+	VPADDQ      Z8, Z7, Z7
 	VMOVDQU64   Z0, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z1, Z1
-	VMOVDQU64   Z1, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z2, Z2
-	VMOVDQU64   Z2, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z3, Z3
-	VMOVDQU64   Z3, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z4, Z4
-	VMOVDQU64   Z4, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z5, Z5
-	VMOVDQU64   Z5, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z6, Z6
-	VMOVDQU64   Z6, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z7, Z7
-	VMOVDQU64   Z7, K1, (AX)
+	VMOVDQU64   Z1, K1, (AX)(CX*1)
+	VMOVDQU64   Z2, K1, (AX)(CX*2)
+	VMOVDQU64   Z3, K1, (AX)(DX*1)
+	VMOVDQU64   Z4, K1, (BX)
+	VMOVDQU64   Z5, K1, (BX)(CX*1)
+	VMOVDQU64   Z6, K1, (BX)(CX*2)
+	VMOVDQU64   Z7, K1, (BX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -372,11 +365,11 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
+	MOVQ        columns+16(FP), CX
+	KMOVW       CX, K1
 	VPADDQ      Z1, Z0, Z0
 	VPADDQ      Z3, Z2, Z2
 	VPADDQ      Z2, Z0, Z0
-	MOVQ        columns+16(FP), CX
-	KMOVW       CX, K1
 	VMOVDQU64.Z (AX), K1, Z1
 	VPADDQ      Z1, Z0, Z0
 	VMOVDQU64   Z0, K1, (AX)
@@ -450,27 +443,25 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
+	LEAQ        (CX)(CX*2), DX
+	MOVQ        columns+16(FP), BX
+	KMOVW       BX, K1
 	VPADDQ      Z1, Z0, Z0
-	VPADDQ      Z3, Z2, Z2
-	VPADDQ      Z5, Z4, Z4
-	VPADDQ      Z7, Z6, Z6
-	MOVQ        columns+16(FP), DX
-	KMOVW       DX, K1
 	VMOVDQU64.Z (AX), K1, Z1
 	VPADDQ      Z1, Z0, Z0
+	VPADDQ      Z3, Z2, Z2
+	VMOVDQU64.Z (AX)(CX*1), K1, Z1
+	VPADDQ      Z1, Z2, Z2
+	VPADDQ      Z5, Z4, Z4
+	VMOVDQU64.Z (AX)(CX*2), K1, Z1
+	VPADDQ      Z1, Z4, Z4
+	VPADDQ      Z7, Z6, Z6
+	VMOVDQU64.Z (AX)(DX*1), K1, Z1
+	VPADDQ      Z1, Z6, Z6
 	VMOVDQU64   Z0, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z2, Z2
-	VMOVDQU64   Z2, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z4, Z4
-	VMOVDQU64   Z4, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z6, Z6
-	VMOVDQU64   Z6, K1, (AX)
+	VMOVDQU64   Z2, K1, (AX)(CX*1)
+	VMOVDQU64   Z4, K1, (AX)(CX*2)
+	VMOVDQU64   Z6, K1, (AX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -557,39 +548,34 @@ next:
 	JNZ         segment
 	MOVQ        c+0(FP), AX
 	MOVQ        ldc+8(FP), CX
-	MOVQ        columns+16(FP), DX
-	KMOVW       DX, K1
+	LEAQ        (CX)(CX*2), DX
+	LEAQ        (AX)(CX*4), BX
+	MOVQ        columns+16(FP), SI
+	KMOVW       SI, K1
 	VMOVDQU64.Z (AX), K1, Z8
 	VPADDQ      Z8, Z0, Z0
+	VMOVDQU64.Z (AX)(CX*1), K1, Z8
+	VPADDQ      Z8, Z1, Z1
+	VMOVDQU64.Z (AX)(CX*2), K1, Z8
+	VPADDQ      Z8, Z2, Z2
+	VMOVDQU64.Z (AX)(DX*1), K1, Z8
+	VPADDQ      Z8, Z3, Z3
+	VMOVDQU64.Z (BX), K1, Z8
+	VPADDQ      Z8, Z4, Z4
+	VMOVDQU64.Z (BX)(CX*1), K1, Z8
+	VPADDQ      Z8, Z5, Z5
+	VMOVDQU64.Z (BX)(CX*2), K1, Z8
+	VPADDQ      Z8, Z6, Z6
+	VMOVDQU64.Z (BX)(DX*1), K1, Z8
+	VPADDQ      Z8, Z7, Z7
 	VMOVDQU64   Z0, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z1, Z1
-	VMOVDQU64   Z1, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z2, Z2
-	VMOVDQU64   Z2, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z3, Z3
-	VMOVDQU64   Z3, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z4, Z4
-	VMOVDQU64   Z4, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z5, Z5
-	VMOVDQU64   Z5, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z6, Z6
-	VMOVDQU64   Z6, K1, (AX)
-	ADDQ        CX, AX
-	VMOVDQU64.Z (AX), K1, Z0
-	VPADDQ      Z0, Z7, Z7
-	VMOVDQU64   Z7, K1, (AX)
+	VMOVDQU64   Z1, K1, (AX)(CX*1)
+	VMOVDQU64   Z2, K1, (AX)(CX*2)
+	VMOVDQU64   Z3, K1, (AX)(DX*1)
+	VMOVDQU64   Z4, K1, (BX)
+	VMOVDQU64   Z5, K1, (BX)(CX*1)
+	VMOVDQU64   Z6, K1, (BX)(CX*2)
+	VMOVDQU64   Z7, K1, (BX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -655,18 +641,18 @@ next:
 	JNZ           segment
 	MOVQ          c+0(FP), AX
 	MOVQ          ldc+8(FP), CX
-	VPADDD        Z1, Z0, Z0
 	MOVQ          columns+16(FP), CX
 	KMOVW         CX, K1
 	KSHIFTRW      $0x08, K1, K2
+	VPADDD        Z1, Z0, Z0
 	VPMOVZXDQ     Y0, Z1
-	VMOVDQU64.Z   (AX), K1, Z2
-	VPADDQ        Z2, Z1, Z1
-	VMOVDQU64     Z1, K1, (AX)
 	VEXTRACTI64X4 $0x01, Z0, Y0
 	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
+	VMOVDQU64.Z   (AX), K1, Z2
+	VPADDQ        Z2, Z1, Z1
+	VMOVDQU64.Z   64(AX), K2, Z2
+	VPADDQ        Z2, Z0, Z0
+	VMOVDQU64     Z1, K1, (AX)
 	VMOVDQU64     Z0, K2, 64(AX)
 	VZEROUPPER
 	RET
@@ -746,48 +732,46 @@ next:
 	JNZ           segment
 	MOVQ          c+0(FP), AX
 	MOVQ          ldc+8(FP), CX
-	MOVQ          columns+16(FP), DX
-	KMOVW         DX, K1
+	LEAQ          (CX)(CX*2), DX
+	MOVQ          columns+16(FP), BX
+	KMOVW         BX, K1
 	KSHIFTRW      $0x08, K1, K2
 	VPMOVZXDQ     Y0, Z4
-	VMOVDQU64.Z   (AX), K1, Z5
-	VPADDQ        Z5, Z4, Z4
-	VMOVDQU64     Z4, K1, (AX)
 	VEXTRACTI64X4 $0x01, Z0, Y0
 	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z4
-	VPADDQ        Z4, Z0, Z0
+	VMOVDQU64.Z   (AX), K1, Z5
+	VPADDQ        Z5, Z4, Z4
+	VMOVDQU64.Z   64(AX), K2, Z5
+	VPADDQ        Z5, Z0, Z0
+	VPMOVZXDQ     Y1, Z5
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VPMOVZXDQ     Y1, Z1
+	VMOVDQU64.Z   (AX)(CX*1), K1, Z6
+	VPADDQ        Z6, Z5, Z5
+	VMOVDQU64.Z   64(AX)(CX*1), K2, Z6
+	VPADDQ        Z6, Z1, Z1
+	VPMOVZXDQ     Y2, Z6
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VPMOVZXDQ     Y2, Z2
+	VMOVDQU64.Z   (AX)(CX*2), K1, Z7
+	VPADDQ        Z7, Z6, Z6
+	VMOVDQU64.Z   64(AX)(CX*2), K2, Z7
+	VPADDQ        Z7, Z2, Z2
+	VPMOVZXDQ     Y3, Z7
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VPMOVZXDQ     Y3, Z3
+	VMOVDQU64.Z   (AX)(DX*1), K1, Z8
+	VPADDQ        Z8, Z7, Z7
+	VMOVDQU64.Z   64(AX)(DX*1), K2, Z8
+	VPADDQ        Z8, Z3, Z3
+	VMOVDQU64     Z4, K1, (AX)
 	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y1, Z0
-	VMOVDQU64.Z   (AX), K1, Z4
-	VPADDQ        Z4, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z1, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y2, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z2, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y3, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z3, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
+	VMOVDQU64     Z5, K1, (AX)(CX*1)
+	VMOVDQU64     Z1, K2, 64(AX)(CX*1)
+	VMOVDQU64     Z6, K1, (AX)(CX*2)
+	VMOVDQU64     Z2, K2, 64(AX)(CX*2)
+	VMOVDQU64     Z7, K1, (AX)(DX*1)
+	VMOVDQU64     Z3, K2, 64(AX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -898,88 +882,83 @@ next:
 	JNZ           segment
 	MOVQ          c+0(FP), AX
 	MOVQ          ldc+8(FP), CX
-	MOVQ          columns+16(FP), DX
-	KMOVW         DX, K1
+	LEAQ          (CX)(CX*2), DX
+	LEAQ          (AX)(CX*4), BX
+	MOVQ          columns+16(FP), SI
+	KMOVW         SI, K1
 	KSHIFTRW      $0x08, K1, K2
 	VPMOVZXDQ     Y0, Z8
-	VMOVDQU64.Z   (AX), K1, Z9
-	VPADDQ        Z9, Z8, Z8
-	VMOVDQU64     Z8, K1, (AX)
 	VEXTRACTI64X4 $0x01, Z0, Y0
 	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z8
-	VPADDQ        Z8, Z0, Z0
+	VMOVDQU64.Z   (AX), K1, Z9
+	VPADDQ        Z9, Z8, Z8
+	VMOVDQU64.Z   64(AX), K2, Z9
+	VPADDQ        Z9, Z0, Z0
+	VPMOVZXDQ     Y1, Z9
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VPMOVZXDQ     Y1, Z1
+	VMOVDQU64.Z   (AX)(CX*1), K1, Z10
+	VPADDQ        Z10, Z9, Z9
+	VMOVDQU64.Z   64(AX)(CX*1), K2, Z10
+	VPADDQ        Z10, Z1, Z1
+	VPMOVZXDQ     Y2, Z10
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VPMOVZXDQ     Y2, Z2
+	VMOVDQU64.Z   (AX)(CX*2), K1, Z11
+	VPADDQ        Z11, Z10, Z10
+	VMOVDQU64.Z   64(AX)(CX*2), K2, Z11
+	VPADDQ        Z11, Z2, Z2
+	VPMOVZXDQ     Y3, Z11
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VPMOVZXDQ     Y3, Z3
+	VMOVDQU64.Z   (AX)(DX*1), K1, Z12
+	VPADDQ        Z12, Z11, Z11
+	VMOVDQU64.Z   64(AX)(DX*1), K2, Z12
+	VPADDQ        Z12, Z3, Z3
+	VPMOVZXDQ     Y4, Z12
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VPMOVZXDQ     Y4, Z4
+	VMOVDQU64.Z   (BX), K1, Z13
+	VPADDQ        Z13, Z12, Z12
+	VMOVDQU64.Z   64(BX), K2, Z13
+	VPADDQ        Z13, Z4, Z4
+	VPMOVZXDQ     Y5, Z13
+	VEXTRACTI64X4 $0x01, Z5, Y5
+	VPMOVZXDQ     Y5, Z5
+	VMOVDQU64.Z   (BX)(CX*1), K1, Z14
+	VPADDQ        Z14, Z13, Z13
+	VMOVDQU64.Z   64(BX)(CX*1), K2, Z14
+	VPADDQ        Z14, Z5, Z5
+	VPMOVZXDQ     Y6, Z14
+	VEXTRACTI64X4 $0x01, Z6, Y6
+	VPMOVZXDQ     Y6, Z6
+	VMOVDQU64.Z   (BX)(CX*2), K1, Z15
+	VPADDQ        Z15, Z14, Z14
+	VMOVDQU64.Z   64(BX)(CX*2), K2, Z15
+	VPADDQ        Z15, Z6, Z6
+	VPMOVZXDQ     Y7, Z15
+	VEXTRACTI64X4 $0x01, Z7, Y7
+	VPMOVZXDQ     Y7, Z7
+	VMOVDQU64.Z   (BX)(DX*1), K1, Z16
+	VPADDQ        Z16, Z15, Z15
+	VMOVDQU64.Z   64(BX)(DX*1), K2, Z16
+	VPADDQ        Z16, Z7, Z7
+	VMOVDQU64     Z8, K1, (AX)
 	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y1, Z0
-	VMOVDQU64.Z   (AX), K1, Z8
-	VPADDQ        Z8, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z1, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y2, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z2, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y3, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z3, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y4, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z4, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y5, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z5, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y6, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z6, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
-	ADDQ          CX, AX
-	VPMOVZXDQ     Y7, Z0
-	VMOVDQU64.Z   (AX), K1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K1, (AX)
-	VEXTRACTI64X4 $0x01, Z7, Y0
-	VPMOVZXDQ     Y0, Z0
-	VMOVDQU64.Z   64(AX), K2, Z1
-	VPADDQ        Z1, Z0, Z0
-	VMOVDQU64     Z0, K2, 64(AX)
+	VMOVDQU64     Z9, K1, (AX)(CX*1)
+	VMOVDQU64     Z1, K2, 64(AX)(CX*1)
+	VMOVDQU64     Z10, K1, (AX)(CX*2)
+	VMOVDQU64     Z2, K2, 64(AX)(CX*2)
+	VMOVDQU64     Z11, K1, (AX)(DX*1)
+	VMOVDQU64     Z3, K2, 64(AX)(DX*1)
+	VMOVDQU64     Z12, K1, (BX)
+	VMOVDQU64     Z4, K2, 64(BX)
+	VMOVDQU64     Z13, K1, (BX)(CX*1)
+	VMOVDQU64     Z5, K2, 64(BX)(CX*1)
+	VMOVDQU64     Z14, K1, (BX)(CX*2)
+	VMOVDQU64     Z6, K2, 64(BX)(CX*2)
+	VMOVDQU64     Z15, K1, (BX)(DX*1)
+	VMOVDQU64     Z7, K2, 64(BX)(DX*1)
 	VZEROUPPER
 	RET
 
@@ -1073,12 +1052,12 @@ next:
 	VPADDD  Y4, Y1, Y1
 	VPSLLQ  $0x20, Y1, Y1
 	VPADDQ  Y1, Y0, Y0
-	VPSHUFD $0xb1, Y3, Y1
-	VPADDD  Y1, Y3, Y3
-	VPSLLQ  $0x20, Y3, Y3
-	VPADDQ  Y3, Y2, Y2
 	VPADDQ  (AX), Y0, Y0
 	VMOVDQU Y0, (AX)
+	VPSHUFD $0xb1, Y3, Y0
+	VPADDD  Y0, Y3, Y3
+	VPSLLQ  $0x20, Y3, Y3
+	VPADDQ  Y3, Y2, Y2
 	VPADDQ  32(AX), Y2, Y2
 	VMOVDQU Y2, 32(AX)
 	VZEROUPPER
@@ -1145,27 +1124,26 @@ one:
 	VPADDD       Y8, Y1, Y1
 	VPSLLQ       $0x20, Y1, Y1
 	VPADDQ       Y1, Y0, Y0
-	VPSHUFD      $0xb1, Y3, Y1
-	VPADDD       Y1, Y3, Y3
-	VPSLLQ       $0x20, Y3, Y3
-	VPADDQ       Y3, Y2, Y2
-	VPSHUFD      $0xb1, Y5, Y1
-	VPADDD       Y1, Y5, Y5
-	VPSLLQ       $0x20, Y5, Y5
-	VPADDQ       Y5, Y4, Y4
-	VPSHUFD      $0xb1, Y7, Y1
-	VPADDD       Y1, Y7, Y7
-	VPSLLQ       $0x20, Y7, Y7
-	VPADDQ       Y7, Y6, Y6
 	VPADDQ       (AX), Y0, Y0
 	VMOVDQU      Y0, (AX)
+	VPSHUFD      $0xb1, Y3, Y0
+	VPADDD       Y0, Y3, Y3
+	VPSLLQ       $0x20, Y3, Y3
+	VPADDQ       Y3, Y2, Y2
 	VPADDQ       32(AX), Y2, Y2
 	VMOVDQU      Y2, 32(AX)
-	ADDQ         CX, AX
-	VPADDQ       (AX), Y4, Y4
-	VMOVDQU      Y4, (AX)
-	VPADDQ       32(AX), Y6, Y6
-	VMOVDQU      Y6, 32(AX)
+	VPSHUFD      $0xb1, Y5, Y0
+	VPADDD       Y0, Y5, Y5
+	VPSLLQ       $0x20, Y5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPADDQ       (AX)(CX*1), Y4, Y4
+	VMOVDQU      Y4, (AX)(CX*1)
+	VPSHUFD      $0xb1, Y7, Y0
+	VPADDD       Y0, Y7, Y7
+	VPSLLQ       $0x20, Y7, Y7
+	VPADDQ       Y7, Y6, Y6
+	VPADDQ       32(AX)(CX*1), Y6, Y6
+	VMOVDQU      Y6, 32(AX)(CX*1)
 	VZEROUPPER
 	RET
 
@@ -1314,6 +1292,7 @@ one:
 	JNZ          segment
 	MOVQ         c+0(FP), AX
 	MOVQ         ldc+8(FP), CX
+	LEAQ         (CX)(CX*2), DX
 	VPMOVZXDQ    X0, Y8
 	VPADDQ       (AX), Y8, Y8
 	VMOVDQU      Y8, (AX)
@@ -1328,51 +1307,48 @@ one:
 	VPMOVZXDQ    X0, Y0
 	VPADDQ       96(AX), Y0, Y0
 	VMOVDQU      Y0, 96(AX)
-	ADDQ         CX, AX
 	VPMOVZXDQ    X2, Y0
-	VPADDQ       (AX), Y0, Y0
-	VMOVDQU      Y0, (AX)
+	VPADDQ       (AX)(CX*1), Y0, Y0
+	VMOVDQU      Y0, (AX)(CX*1)
 	VEXTRACTI128 $0x01, Y2, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       32(AX), Y0, Y0
-	VMOVDQU      Y0, 32(AX)
+	VPADDQ       32(AX)(CX*1), Y0, Y0
+	VMOVDQU      Y0, 32(AX)(CX*1)
 	VPMOVZXDQ    X3, Y0
-	VPADDQ       64(AX), Y0, Y0
-	VMOVDQU      Y0, 64(AX)
+	VPADDQ       64(AX)(CX*1), Y0, Y0
+	VMOVDQU      Y0, 64(AX)(CX*1)
 	VEXTRACTI128 $0x01, Y3, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       96(AX), Y0, Y0
-	VMOVDQU      Y0, 96(AX)
-	ADDQ         CX, AX
+	VPADDQ       96(AX)(CX*1), Y0, Y0
+	VMOVDQU      Y0, 96(AX)(CX*1)
 	VPMOVZXDQ    X4, Y0
-	VPADDQ       (AX), Y0, Y0
-	VMOVDQU      Y0, (AX)
+	VPADDQ       (AX)(CX*2), Y0, Y0
+	VMOVDQU      Y0, (AX)(CX*2)
 	VEXTRACTI128 $0x01, Y4, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       32(AX), Y0, Y0
-	VMOVDQU      Y0, 32(AX)
+	VPADDQ       32(AX)(CX*2), Y0, Y0
+	VMOVDQU      Y0, 32(AX)(CX*2)
 	VPMOVZXDQ    X5, Y0
-	VPADDQ       64(AX), Y0, Y0
-	VMOVDQU      Y0, 64(AX)
+	VPADDQ       64(AX)(CX*2), Y0, Y0
+	VMOVDQU      Y0, 64(AX)(CX*2)
 	VEXTRACTI128 $0x01, Y5, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       96(AX), Y0, Y0
-	VMOVDQU      Y0, 96(AX)
-	ADDQ         CX, AX
+	VPADDQ       96(AX)(CX*2), Y0, Y0
+	VMOVDQU      Y0, 96(AX)(CX*2)
 	VPMOVZXDQ    X6, Y0
-	VPADDQ       (AX), Y0, Y0
-	VMOVDQU      Y0, (AX)
+	VPADDQ       (AX)(DX*1), Y0, Y0
+	VMOVDQU      Y0, (AX)(DX*1)
 	VEXTRACTI128 $0x01, Y6, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       32(AX), Y0, Y0
-	VMOVDQU      Y0, 32(AX)
+	VPADDQ       32(AX)(DX*1), Y0, Y0
+	VMOVDQU      Y0, 32(AX)(DX*1)
 	VPMOVZXDQ    X7, Y0
-	VPADDQ       64(AX), Y0, Y0
-	VMOVDQU      Y0, 64(AX)
+	VPADDQ       64(AX)(DX*1), Y0, Y0
+	VMOVDQU      Y0, 64(AX)(DX*1)
 	VEXTRACTI128 $0x01, Y7, X0
 	VPMOVZXDQ    X0, Y0
-	VPADDQ       96(AX), Y0, Y0
-	VMOVDQU      Y0, 96(AX)
+	VPADDQ       96(AX)(DX*1), Y0, Y0
+	VMOVDQU      Y0, 96(AX)(DX*1)
 	VZEROUPPER
 	RET
 

@@ -46,21 +46,17 @@ func (s sums64) step(a rows, b reg.GPVirtual, u int) {
 	}
 }
 
-func (s sums64) finish() {
-	for _, r := range s {
+// store goes row by row: c may be so narrow that a row reaches into the next.
+func (s sums64) store(c rows) {
+	for i, r := range s {
 		for h := range 2 {
 			t := YMM()
 			VPSHUFD(Imm(0xb1), r.cross[h], t)
 			VPADDD(t, r.cross[h], r.cross[h])
 			VPSLLQ(Imm(32), r.cross[h], r.cross[h])
 			VPADDQ(r.cross[h], r.low[h], r.low[h])
+			addTo(c.at(i, 4*h), r.low[h])
 		}
-	}
-}
-
-func (s sums64) store(i int, c reg.GPVirtual) {
-	for h, sum := range s[i].low {
-		addTo(Mem{Base: c, Disp: 32 * h}, sum)
 	}
 }
 
@@ -106,23 +102,21 @@ func (s *sums32) step(a rows, b reg.GPVirtual, u int) {
 	}
 }
 
-func (s *sums32) finish() {
-	for _, chains := range s.sum {
-		for _, c := range chains[1:] {
-			for h := range c {
-				VPADDD(c[h], chains[0][h], chains[0][h])
+// store goes row by row, as that of sums64.
+func (s *sums32) store(c rows) {
+	for i, chains := range s.sum {
+		for _, chain := range chains[1:] {
+			for h := range chain {
+				VPADDD(chain[h], chains[0][h], chains[0][h])
 			}
 		}
-	}
-}
-
-func (s *sums32) store(i int, c reg.GPVirtual) {
-	for h, sum := range s.sum[i][0] {
-		low, high, half := YMM(), YMM(), XMM()
-		VPMOVZXDQ(sum.AsX(), low)
-		addTo(Mem{Base: c, Disp: 64 * h}, low)
-		VEXTRACTI128(Imm(1), sum, half)
-		VPMOVZXDQ(half, high)
-		addTo(Mem{Base: c, Disp: 64*h + 32}, high)
+		for h, sum := range chains[0] {
+			low, high, half := YMM(), YMM(), XMM()
+			VPMOVZXDQ(sum.AsX(), low)
+			addTo(c.at(i, 8*h), low)
+			VEXTRACTI128(Imm(1), sum, half)
+			VPMOVZXDQ(half, high)
+			addTo(c.at(i, 8*h+4), high)
+		}
 	}
 }

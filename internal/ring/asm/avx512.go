@@ -9,8 +9,7 @@ import (
 // sums512 has a register for each chain of each row.
 type sums512 struct {
 	kernel
-	sum  [][]reg.VecVirtual
-	mask []reg.OpmaskVirtual // of each 8 columns
+	sum [][]reg.VecVirtual
 }
 
 func newSums512(k kernel) *sums512 {
@@ -48,46 +47,52 @@ func (s *sums512) step(a rows, b reg.GPVirtual, u int) {
 	}
 }
 
-func (s *sums512) finish() {
-	for _, chains := range s.sum {
-		for step := 1; step < len(chains); step *= 2 {
-			for j := 0; j+step < len(chains); j += 2 * step {
-				if s.bits == 32 {
-					VPADDD(chains[j+step], chains[j], chains[j])
-				} else {
-					VPADDQ(chains[j+step], chains[j], chains[j])
-				}
+// join adds up the chains of a row.
+func (s *sums512) join(chains []reg.VecVirtual) reg.VecVirtual {
+	for step := 1; step < len(chains); step *= 2 {
+		for j := 0; j+step < len(chains); j += 2 * step {
+			if s.bits == 32 {
+				VPADDD(chains[j+step], chains[j], chains[j])
+			} else {
+				VPADDQ(chains[j+step], chains[j], chains[j])
 			}
 		}
 	}
-	columns, low := gp("columns"), K()
-	KMOVW(columns.As32(), low)
-	s.mask = append(s.mask, low)
+	return chains[0]
+}
+
+// store loads all rows before it stores any: a load waits for stores near by.
+func (s *sums512) store(c rows) {
+	masks := []reg.OpmaskVirtual{K()} // of each 8 columns
+	KMOVW(gp("columns").As32(), masks[0])
 	if s.bits == 32 {
-		high := K()
-		KSHIFTRW(Imm(8), low, high)
-		s.mask = append(s.mask, high)
+		masks = append(masks, K())
+		KSHIFTRW(Imm(8), masks[0], masks[1])
+	}
+	words := make([][]reg.VecVirtual, s.rows)
+	for i, chains := range s.sum {
+		words[i] = s.widen(s.join(chains))
+		for h, v := range words[i] {
+			old := ZMM()
+			VMOVDQU64_Z(c.at(i, 8*h), masks[h], old)
+			VPADDQ(old, v, v)
+		}
+	}
+	for i, row := range words {
+		for h, v := range row {
+			VMOVDQU64(v, masks[h], c.at(i, 8*h))
+		}
 	}
 }
 
-func (s *sums512) store(i int, c reg.GPVirtual) {
-	sum := s.sum[i][0]
+// widen returns the columns of a sum as words of 64 bits.
+func (s *sums512) widen(sum reg.VecVirtual) []reg.VecVirtual {
 	if s.bits != 32 {
-		s.add(sum, 0, c)
-		return
+		return []reg.VecVirtual{sum}
 	}
 	low, high, half := ZMM(), ZMM(), YMM()
 	VPMOVZXDQ(sum.AsY(), low)
-	s.add(low, 0, c)
 	VEXTRACTI64X4(Imm(1), sum, half)
 	VPMOVZXDQ(half, high)
-	s.add(high, 1, c)
-}
-
-// add adds v to the words 8·half to 8·half+7 of c.
-func (s *sums512) add(v reg.VecVirtual, half int, c reg.GPVirtual) {
-	at, old := Mem{Base: c, Disp: 64 * half}, ZMM()
-	VMOVDQU64_Z(at, s.mask[half], old)
-	VPADDQ(old, v, v)
-	VMOVDQU64(v, s.mask[half], at)
+	return []reg.VecVirtual{low, high}
 }

@@ -96,16 +96,7 @@ func (k kernel) generate() {
 	DECQ(segs)
 	JNZ(LabelRef("segment"))
 
-	// In order of rows: c may be so narrow that without a mask a row reaches
-	// into the next.
-	c, ldc := gp("c"), gp("ldc")
-	sums.finish()
-	for i := range k.rows {
-		sums.store(i, c)
-		if i+1 < k.rows {
-			ADDQ(ldc, c)
-		}
-	}
+	sums.store(newRows(gp("c"), gp("ldc"), k.rows))
 	VZEROUPPER()
 	RET()
 }
@@ -130,7 +121,7 @@ func newRows(base, stride reg.GPVirtual, n int) rows {
 	return r
 }
 
-// at is word u of row i, or the low half of the word: the machine is little-endian.
+// at is the memory of row i from word u on. A word starts with its low half.
 func (r rows) at(i, u int) Mem {
 	m := Mem{Base: r.base[i/4], Disp: 8 * u}
 	switch i % 4 {
@@ -153,8 +144,7 @@ func (r rows) add(n Op) {
 // sums are the accumulators of a tile.
 type sums interface {
 	step(a rows, b reg.GPVirtual, u int)
-	finish() // after all steps
-	store(i int, c reg.GPVirtual)
+	store(c rows) // after all steps
 }
 
 func (k kernel) sums() sums {

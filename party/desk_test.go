@@ -80,8 +80,8 @@ func TestPacerPausesWhileSessionsRun(t *testing.T) {
 			p.leave()
 		}()
 		p.pause()
-		if d := time.Since(start); d != 20*time.Millisecond {
-			t.Errorf("paused for %v, want until both sessions are over", d)
+		if d := time.Since(start); d != 20*time.Millisecond+lull {
+			t.Errorf("paused for %v, want until both sessions are over and answered", d)
 		}
 		p.enter()
 		start = time.Now()
@@ -90,4 +90,29 @@ func TestPacerPausesWhileSessionsRun(t *testing.T) {
 			t.Errorf("paused for %v, want at most %v", d, maxPause)
 		}
 	})
+}
+
+func TestPacerPausesForArrivals(t *testing.T) {
+	for name, c := range map[string]struct{ served, want time.Duration }{
+		"served at once":     {10 * time.Millisecond, 10*time.Millisecond + lull},
+		"waits for material": {time.Second, arrivalTime + lull},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPacer()
+			done := p.arrive()
+			go func() {
+				time.Sleep(c.served)
+				done()
+			}()
+			start := time.Now()
+			p.pause()
+			if d := time.Since(start); d != c.want {
+				t.Errorf("%s: paused for %v, want %v", name, d, c.want)
+			}
+			time.Sleep(time.Second)
+			if p.sessions != 0 {
+				t.Errorf("%s: %d sessions are left", name, p.sessions)
+			}
+		})
+	}
 }

@@ -111,7 +111,7 @@ func (pr *preparation) setup() (err error) {
 			return err
 		}
 		(*lane.mesh).Timeout(pr.p.cfg.Timeouts.Prepare)
-		(*lane.mesh).Pace(pr.p.pacer.pause)
+		(*lane.mesh).Pace(pr.p.pacer.pause, pr.p.workers)
 		pr.profiles = append(pr.profiles, newProfile(*lane.mesh))
 	}
 	pr.preparer, err = prep.NewPreparer(pr.ot, pr.he, rand.Reader, &pr.v.manifest.Program, pr.v.weights.Linear, pr.hint, prep.Options(pr.v.manifest)...)

@@ -12,13 +12,22 @@ import (
 // idle still prepares.
 const maxPause = 250 * time.Millisecond
 
+// arrivalTime is how long what is in progress gives way to a request or a
+// proposal that has just arrived, until a session runs. A request that waits for
+// material must not hold back the making of it.
+const arrivalTime = 50 * time.Millisecond
+
+// lull is how long bulk work still waits when a session is over: the answers are
+// on their way to the clients, who may ask again at once.
+const lull = 5 * time.Millisecond
+
 // A pacer holds bulk messages and the making of them back while online sessions
-// run: both share the processors and the wire, and a session is what a client
-// waits for.
+// run, or are about to: both share the processors and the wire, and a session is
+// what a client waits for.
 type pacer struct {
 	mu       sync.Mutex
-	sessions int
-	quiet    chan struct{} // closed while no session runs
+	sessions int           // and requests that have just arrived
+	quiet    chan struct{} // closed while there is none
 }
 
 func newPacer() *pacer {
@@ -27,7 +36,7 @@ func newPacer() *pacer {
 	return p
 }
 
-// enter says that a session starts.
+// enter says that a session starts, or a request arrives.
 func (p *pacer) enter() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,10 +47,24 @@ func (p *pacer) enter() {
 
 // leave says that a session is over.
 func (p *pacer) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sessions--; p.sessions == 0 {
-		close(p.quiet)
+	time.AfterFunc(lull, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.sessions--; p.sessions == 0 {
+			close(p.quiet)
+		}
+	})
+}
+
+// arrive says that a peer asks for something urgent, until that is done or
+// arrivalTime has passed.
+func (p *pacer) arrive() (done func()) {
+	p.enter()
+	leave := sync.OnceFunc(p.leave)
+	t := time.AfterFunc(arrivalTime, leave)
+	return func() {
+		t.Stop()
+		leave()
 	}
 }
 

@@ -49,6 +49,9 @@ type Party struct {
 	roster *roster
 	start  time.Time
 	listen chan struct{} // closed once the party can be reached
+	// workers is how many goroutines at a time compute material for one model,
+	// as many as there are processors if it is 0.
+	workers int
 
 	// The rest is set by Run.
 	ctx     context.Context

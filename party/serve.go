@@ -33,6 +33,9 @@ func (p *Party) accept() error {
 
 // dispatch serves one stream, which a peer has opened with a first message.
 func (p *Party) dispatch(in *p2p.Incoming) {
+	if in.Class == p2p.Online {
+		defer p.pacer.arrive()()
+	}
 	kind, err := wire.KindOf(in.Header)
 	from := p.roster.index(in.Peer)
 	switch {

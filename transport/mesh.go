@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type Mesh struct {
 	steps   []Stats
 	observe func(step string)
 	pace    func()
+	workers int // or 0
 
 	framesSent, framesReceived int64
 
@@ -59,8 +61,16 @@ func (m *Mesh) Context() context.Context { return m.ctx }
 func (m *Mesh) Observe(f func(step string)) { m.observe = f }
 
 // Pace has f called by [Mesh.Yield], so that it can hold back work that is not
-// urgent.
-func (m *Mesh) Pace(f func()) { m.pace = f }
+// urgent, and limits that work to so many goroutines at a time.
+func (m *Mesh) Pace(f func(), workers int) { m.pace, m.workers = f, workers }
+
+// Workers returns over how many goroutines a protocol may spread a computation.
+func (m *Mesh) Workers() int {
+	if m.workers > 0 {
+		return m.workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
 
 // Yield is for protocols to call between blocks of long computations. Unlike the
 // other methods, it is safe for concurrent use.

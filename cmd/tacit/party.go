@@ -44,6 +44,7 @@ error, one JSON object per line, or text when that is a terminal.`,
 			if err != nil {
 				return err
 			}
+			p.TakeProcess()
 			if profiles == "" {
 				return p.Run(ctx)
 			}

@@ -3,7 +3,6 @@ package triple
 import (
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
@@ -104,7 +103,7 @@ func (c *Context) check(a [][]uint64, batch int) error {
 // multiplyOwn returns the products of this party's shares.
 func (c *Context) multiplyOwn(m *transport.Mesh, a [][]uint64, batch int) ([][]uint64, error) {
 	z := make([][]uint64, len(a))
-	parts := min(batch, runtime.GOMAXPROCS(0))
+	parts := min(batch, m.Workers())
 	for l, x := range a {
 		in, out := c.layers[l].Conv.InLen(), c.layers[l].Conv.OutLen()
 		z[l] = make([]uint64, batch*out)

@@ -2,7 +2,6 @@ package triple
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +16,7 @@ func parallel(m *transport.Mesh, n int, worker func() func(i int) error) error {
 	defer cancel(nil)
 	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), n) {
+	for range min(m.Workers(), n) {
 		workers.Go(func() {
 			f := worker()
 			for ctx.Err() == nil {

@@ -116,7 +116,7 @@ func (b *builder) domain(n *node, v *fixed) (*domain, error) {
 	}
 	if lo <= math.Ldexp(fn.lo, v.frac) || hi >= math.Ldexp(fn.hi, v.frac) {
 		if fn = b.apart(n.in[0], fn, v.frac); fn == nil {
-			return nil, fmt.Errorf("%s is not defined everywhere from %.4g to %.4g, which its operand may reach; put a Clip or an epsilon before it, or give calibration rows",
+			return nil, fmt.Errorf("%s is not defined everywhere from %.4g to %.4g, and its operand may reach the pole; put a Clip or an epsilon before it, or give calibration rows",
 				n.fn.name, math.Ldexp(least(v.lo), -v.frac), math.Ldexp(largest(v.hi), -v.frac))
 		}
 	}
@@ -186,11 +186,13 @@ func (fn *smooth) between(lo, hi float64) *smooth {
 type waves struct {
 	*fitted
 	lo, hi float64         // the domain
+	places int             // fraction bits of values
+	near   float64         // of the function
 	swing  map[int]float64 // largest difference of two values this many sixteenths of an octave apart
 }
 
 func newWaves(s *fitted, d *domain) *waves {
-	return &waves{s, float64(d.lo), float64(d.hi), map[int]float64{}}
+	return &waves{s, float64(d.lo), float64(d.hi), d.frac + s.bits, d.fn.near, map[int]float64{}}
 }
 
 // swings bounds the difference of values at numbers that are at most δ apart. It is
@@ -243,7 +245,8 @@ func (w *waves) bound(z, v *fixed, i int) {
 	if w.monotone {
 		z.quant[i] = min(z.quant[i], err+min(steep*math.Ceil(q), w.swings(math.Ceil(q))))
 	}
-	z.quant[i] *= slack
+	off := math.Ldexp(1, w.places) + math.Ldexp(max(-v.lo[i], v.hi[i])+q, w.bits)
+	z.quant[i] = (z.quant[i] + w.near*off) * slack
 }
 
 func sign(x float64) float64 {

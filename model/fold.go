@@ -8,6 +8,7 @@ import "math"
 func (g *Graph) fold() *Graph {
 	f := *g
 	f.nodes = append([]node(nil), g.nodes...)
+	f.fuse()
 	for f.rewrite() {
 	}
 	f.compact()

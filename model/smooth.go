@@ -20,7 +20,8 @@ type smooth struct {
 	// weight is how much of the wanted error is allowed at a value of f; nil is 1.
 	weight   func(y float64) float64
 	monotone bool
-	both     bool // defined on the other side of its pole, too
+	near     float64 // f may be off by this much for every unit of 1 + |x|
+	both     bool    // defined on the other side of its pole, too
 }
 
 // A tail is a line next to which a function ends.

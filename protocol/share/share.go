@@ -23,6 +23,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -130,25 +132,51 @@ func OpenInPlace(m *transport.Mesh, step string, xs ...Opening) error {
 	for _, x := range xs {
 		size += ring.PackedLen(len(x.X), x.Width)
 	}
-	msg := make([]byte, 0, size)
+	b := boards.Get().(*board)
+	defer boards.Put(b)
+	msg := b.lay(m, size)
 	for _, x := range xs {
 		msg = ring.AppendPacked(msg, x.X, x.Width)
 	}
-	parts, err := m.Broadcast(step, msg)
-	if err != nil {
+	if err := m.Exchange(step, b.out, b.in); err != nil {
 		return err
 	}
+	at := 0
 	for _, x := range xs {
 		size := ring.PackedLen(len(x.X), x.Width)
-		for j := range parts {
+		for j, part := range b.in {
 			if j != m.Self() {
-				ring.AddPacked(x.X, parts[j][:size], x.Width)
-				parts[j] = parts[j][size:]
+				ring.AddPacked(x.X, part[at:at+size], x.Width)
 			}
 		}
 		ring.Reduce(x.X, x.Width)
+		at += size
 	}
 	return nil
+}
+
+// A board has the messages of all parties in an opening. Every party has them, so
+// that a board is used again as it is.
+type board struct {
+	bytes   []byte
+	out, in [][]byte
+}
+
+var boards = sync.Pool{New: func() any { return new(board) }}
+
+// lay makes room for messages of size bytes. It returns our own, still empty.
+func (b *board) lay(m *transport.Mesh, size int) []byte {
+	b.bytes = slices.Grow(b.bytes[:0], m.N()*size)[:m.N()*size]
+	b.out, b.in = b.out[:0], b.in[:0]
+	own := b.bytes[m.Self()*size:][:0:size]
+	for j := range m.N() {
+		out, in := own[:size], b.bytes[j*size:][:size:size]
+		if j == m.Self() {
+			out, in = nil, nil
+		}
+		b.out, b.in = append(b.out, out), append(b.in, in)
+	}
+	return own
 }
 
 // Zero adds to x this party's share of a fresh sharing of zero mod 2ᵏ, so that

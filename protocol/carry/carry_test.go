@@ -100,7 +100,7 @@ func masked(m *transport.Mesh, j *Job) ([]uint64, error) {
 	return r, nil
 }
 
-// checkJob compares numbers c, less 5k in comparison k, with the r of a job.
+// checkJob compares numbers c, less 301k in comparison k, with the r of a job.
 func checkJob(m *transport.Mesh, j *Job, c []uint64) error {
 	r, err := masked(m, j)
 	if err != nil {
@@ -111,7 +111,7 @@ func checkJob(m *transport.Mesh, j *Job, c []uint64) error {
 	less := make([][]uint64, j.Times)
 	for k := range j.Times {
 		for i := range c {
-			less[k] = append(less[k], c[i]-uint64(5*k))
+			less[k] = append(less[k], c[i]-uint64(301*k))
 		}
 		evals = append(evals, j.tree.Start(k, terms, less[k], m.Self() == 0))
 	}

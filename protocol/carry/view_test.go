@@ -53,17 +53,20 @@ const (
 	leakLambda      // shares of λ are 0
 	leakBits        // shares of the bits of r are 0
 	leakPads        // products lack their pads
-	leakReuse       // a second comparison has the same masks
+	leakReuse       // a second r has the same masks
+	leakShare       // two comparisons with one r have the same masks α, β
+	leakTwins       // and λ
 	numberLeaks
 )
 
-var leakNames = [...]string{"clean", "masks 0", "λ 0", "bits of r 0", "no pads", "masks reused"}
+var leakNames = [...]string{"clean", "masks 0", "λ 0", "bits of r 0", "no pads", "masks reused", "masks shared", "λ shared"}
 
 // A loom is randomness in which part of what is drawn is zero, or repeats.
 type loom struct {
 	io.Reader
-	leak leak
-	old  []byte
+	leak  leak
+	times int
+	old   []byte
 }
 
 func (l *loom) Read(p []byte) (int, error) {
@@ -71,7 +74,8 @@ func (l *loom) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	plane := 8 * ot.PlaneWords(viewLen)
-	r, masks, lambda := p[:viewBits*plane], p[viewBits*plane:len(p)-plane], p[len(p)-plane:]
+	r, rest := p[:viewBits*plane], p[viewBits*plane:]
+	masks, lambda := rest[:len(rest)-l.times*plane], rest[len(rest)-l.times*plane:]
 	switch l.leak {
 	case leakMasks:
 		clear(masks)
@@ -82,6 +86,10 @@ func (l *loom) Read(p []byte) (int, error) {
 	case leakReuse:
 		copy(masks, l.old)
 		l.old = bytes.Clone(masks)
+	case leakShare: // of the root, the only node with masks
+		copy(masks[len(masks)/2:], masks)
+	case leakTwins:
+		copy(lambda[plane:], lambda)
 	}
 	return len(p), nil
 }
@@ -120,8 +128,8 @@ type seen struct {
 	drawn [viewParties][][]uint64
 }
 
-func (s *seen) run(m *transport.Mesh, source Source, rng io.Reader, x uint64, layer int) error {
-	j, err := New(Batch{Bits: viewBits, Times: 1, Order: orderOf(viewParties, 0), Layer: layer, Len: viewLen}, rng)
+func (s *seen) run(m *transport.Mesh, source Source, rng io.Reader, times int, x uint64, layer int) error {
+	j, err := New(Batch{Bits: viewBits, Times: times, Order: orderOf(viewParties, 0), Layer: layer, Len: viewLen, Stride: viewLen}, rng)
 	if err != nil {
 		return err
 	}
@@ -144,7 +152,7 @@ func (s *seen) run(m *transport.Mesh, source Source, rng io.Reader, x uint64, la
 
 // viewRuns runs every leak on two inputs, twice each, and returns what was sent,
 // by sender and receiver, and the runs.
-func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, runs []*seen) {
+func viewRuns(t *testing.T, times int) (sent [viewParties][viewParties]map[string][]byte, runs []*seen) {
 	const n = viewParties
 	made := basesOf(t, n)
 	prg.ForgetTweaks()
@@ -173,14 +181,14 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 		if l == leakPads {
 			source = padless{session}
 		}
-		rng := &loom{Reader: tape(20+uint64(l), 10*p+input), leak: l}
+		rng := &loom{Reader: tape(20+uint64(l), 10*p+input), leak: l, times: times}
 		for second := range 2 {
 			number[p] = 4*int(l) + 2*input + second
 			x := uint64(77) // the second comparison has one input
 			if second == 0 {
 				x = [...]uint64{1<<viewBits - 3, 200}[input]
 			}
-			if err := runs[number[p]].run(m, source, rng, x, second); err != nil {
+			if err := runs[number[p]].run(m, source, rng, times, x, second); err != nil {
 				return fmt.Errorf("%s: %w", leakNames[l], err)
 			}
 		}
@@ -190,7 +198,7 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 	for p := range n {
 		m := transport.New(t.Context(), p, links[p])
 		parties.Go(func() {
-			for i := range 2 * numberLeaks {
+			for i := range 2 * leaksOf(times) {
 				if err := one(m, i/2, int(i%2)); err != nil {
 					t.Errorf("party %d: %v", p, err)
 				}
@@ -201,10 +209,18 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 	return sent, runs
 }
 
+// leaksOf returns how many leaks apply.
+func leaksOf(times int) leak {
+	if times > 1 {
+		return numberLeaks
+	}
+	return leakShare
+}
+
 // columns are the bits that all parties but h see of a run, by element: c, what
 // is opened, with and without what the coalition knows itself, and the messages
 // of h.
-func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *seen, h int) [][]uint64 {
+func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *seen, times, h int) [][]uint64 {
 	words := ot.PlaneWords(viewLen)
 	known := func(i int) []uint64 {
 		sum := make([]uint64, words)
@@ -232,20 +248,24 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 	}
 
 	// What is opened has masks that were drawn after r, and λ last.
-	tree := For(viewBits, 1)
-	drawn := map[int]int{tree.terms: len(s.drawn[h]) - 1}
+	tree := For(viewBits, times)
+	drawn := map[int]int{}
 	next := viewBits
-	for _, n := range tree.nodes {
+	tree.each(func(n node, k int) {
 		if n.level > 0 {
 			alphas, tops := n.masks()
 			for _, mask := range append(alphas, tops...) {
-				drawn[mask] = next
+				drawn[tree.of(k, mask)] = next
 				next++
 			}
 		}
+	})
+	var masks, lambdas []int
+	for k := range times {
+		tree.openings(1, func(_, _ int, _ bool, mask int) { masks = append(masks, tree.of(k, mask)) })
+		lambdas = append(lambdas, tree.of(k, tree.terms))
+		drawn[lambdas[k]] = next + k
 	}
-	var masks []int
-	tree.openings(1, func(_, _ int, _ bool, mask int) { masks = append(masks, mask) })
 	at := func(p int, step string) []byte { return sent[p][(p+1)%viewParties][fmt.Sprint(number, step)] }
 	opened := func(step string, masks []int) {
 		var parts [viewParties][]byte
@@ -268,7 +288,7 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 		}
 	}
 	opened("test"+StepCarries, masks)
-	opened("test"+StepBits, []int{tree.terms})
+	opened("test"+StepBits, lambdas)
 	for p := range viewParties {
 		msg := sent[h][p][fmt.Sprint(number, "run"+StepProducts)]
 		for len(msg) > 0 {
@@ -285,17 +305,23 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 // hide leaks, these are taken out of what they see. The test is worth something
 // because each planted leak makes it fail.
 func TestViewsAreIndependentOfInputs(t *testing.T) {
-	sent, runs := viewRuns(t)
+	for times := 1; times <= 2; times++ {
+		t.Run(fmt.Sprintf("%d times", times), func(t *testing.T) { checkViews(t, times) })
+	}
+}
+
+func checkViews(t *testing.T, times int) {
+	sent, runs := viewRuns(t, times)
 	if t.Failed() {
 		return
 	}
-	for l := range numberLeaks {
+	for l := range leaksOf(times) {
 		for h := range viewParties {
 			var views [2][][]uint64
 			for input := range views {
 				for second := range 2 {
 					number := 4*int(l) + 2*input + second
-					views[input] = append(views[input], columns(sent, number, runs[number], h)...)
+					views[input] = append(views[input], columns(sent, number, runs[number], times, h)...)
 				}
 			}
 			z, limit := distance(views[0], views[1])

@@ -29,19 +29,26 @@ const (
 	leakBits        // the honest share of the bits of r is 0
 	leakPads        // products lack their pads
 	leakLabels      // labels of c serve a second comparison
+	leakKnots       // two knots have the masks of gates in common
 	numberLeaks
 )
 
-var leakNames = [...]string{"clean", "masks of gates 0", "bits of r 0", "no pads", "labels reused"}
+var leakNames = [...]string{"clean", "masks of gates 0", "bits of r 0", "no pads", "labels reused", "masks of two knots equal"}
 
 // A seen is what the parties hold after one run, by party.
 type seen struct {
 	drawn  [][][]uint8 // shares of r's bits and masks, by unit
 	lambda [][][]uint8 // shares of the output's mask, by unit
+	seeds  [viewParties][viewBatch][32]byte
+	deltas [viewParties]prg.Block
 }
 
 func viewClass(kind Kind, layer int) Class {
-	return Class{kind, viewBits, viewOut, viewParties * viewLen, layer, 0, Garbled}
+	knots := 0
+	if kind == KindSpline {
+		knots = 2
+	}
+	return Class{kind, viewBits, viewOut, viewParties * viewLen, layer, knots, Garbled}
 }
 
 // viewRun makes one generation and comparison of constant inputs.
@@ -52,6 +59,10 @@ func viewRun(m *transport.Mesh, s *planted, rng io.Reader, class Class, x int64,
 		return err
 	}
 	p := m.Self()
+	out.deltas[p] = mats[0][0].delta
+	for b := range mats {
+		out.seeds[p][b] = mats[b][0].seed
+	}
 	for i := 0; i < len(s.reqs); i += 2 {
 		out.drawn[p] = append(out.drawn[p], s.reqs[i].X)
 		out.lambda[p] = append(out.lambda[p], s.reqs[i+1].X)
@@ -73,11 +84,11 @@ func viewRuns(t *testing.T, kind Kind) (sent [][]map[string][][]byte, runs []*se
 	made := basesOf(t, viewParties)
 	prg.ForgetTweaks()
 	for range 4 * numberLeaks {
-		runs = append(runs, &seen{make([][][]uint8, viewParties), make([][][]uint8, viewParties)})
+		runs = append(runs, &seen{drawn: make([][][]uint8, viewParties), lambda: make([][][]uint8, viewParties)})
 	}
 	sent = tapped(t, viewParties, func(m *transport.Mesh, number *int) error {
 		rng := tape(21, m.Self())
-		for l := range numberLeaks {
+		for l := range leaksOf(kind) {
 			for input, x := range []int64{-3, 6} {
 				*number = 4*int(l) + 2*input
 				key := make([]byte, ot.KeyLen)
@@ -87,7 +98,7 @@ func viewRuns(t *testing.T, kind Kind) (sent [][]map[string][][]byte, runs []*se
 					return err
 				}
 				s := &planted{Session: session, padless: l == leakPads}
-				r := plant(l, rng)
+				r := plant(l, viewClass(kind, 0).signs(), rng)
 				if err := viewRun(m, s, r, viewClass(kind, 0), x, runs[*number]); err != nil {
 					return fmt.Errorf("%s: %w", leakNames[l], err)
 				}
@@ -104,8 +115,16 @@ func viewRuns(t *testing.T, kind Kind) (sent [][]map[string][][]byte, runs []*se
 	return sent, runs
 }
 
+// leaksOf returns how many leaks apply to the kind.
+func leaksOf(kind Kind) leak {
+	if kind == KindSpline {
+		return numberLeaks
+	}
+	return leakKnots
+}
+
 // plant returns the randomness of a party.
-func plant(l leak, rng io.Reader) io.Reader {
+func plant(l leak, knots int, rng io.Reader) io.Reader {
 	r := &loom{Reader: rng, size: (2*viewBits - 1) * viewLen / 8, split: viewBits * viewLen / 8}
 	switch l {
 	case leakMasks:
@@ -113,7 +132,9 @@ func plant(l leak, rng io.Reader) io.Reader {
 	case leakBits:
 		r.zero = [2]int{0, r.split}
 	case leakLabels: // one seed for every inference, then the masks of every unit
-		r.split, r.repeat = 0, viewBatch+viewBatch*viewParties
+		r.split, r.repeat = 0, viewBatch+viewBatch*viewParties*knots
+	case leakKnots:
+		r.twins = true
 	}
 	return r
 }
@@ -123,7 +144,7 @@ func plant(l leak, rng io.Reader) io.Reader {
 // taken out of what they see first. The test is worth something because each
 // planted leak makes it fail.
 func TestViewsAreIndependentOfInputs(t *testing.T) {
-	for _, kind := range []Kind{KindReLU, KindStep} {
+	for _, kind := range []Kind{KindReLU, KindStep, KindSpline} {
 		t.Run(kind.String(), func(t *testing.T) { checkViews(t, kind) })
 	}
 }
@@ -133,8 +154,11 @@ func checkViews(t *testing.T, kind Kind) {
 	if t.Failed() {
 		return
 	}
-	checkLabels(t, sent, kind)
-	for l := range leakLabels {
+	checkLabels(t, sent, kind, runs)
+	for l := range leaksOf(kind) {
+		if l == leakLabels { // checked above
+			continue
+		}
 		for h := range viewParties {
 			for eval := range viewParties {
 				c := coalition{sent, kind, h, eval}
@@ -161,26 +185,63 @@ func checkViews(t *testing.T, kind Kind) {
 
 // Two values under one label give the difference away, which opens all that was
 // garbled under it. The labels of two comparisons are uniform together.
-func checkLabels(t *testing.T, sent [][]map[string][][]byte, kind Kind) {
-	for _, l := range []leak{clean, leakLabels} {
-		for h := range viewParties {
-			for eval := range viewParties {
-				if eval == h {
-					continue
-				}
-				v := new(view)
-				for second := range 2 {
-					for i := range viewBatch * viewLen {
-						v.sample, v.next = i, second*8*(viewBits-1)
-						coalition{sent, kind, h, eval}.labels(v, 4*int(l)+second, i/viewLen, i%viewLen)
-					}
-				}
-				z, limit := bias(v)
-				t.Logf("%s, honest %d, evaluator %d: labels of two comparisons: %.2f standard deviations, limit %.2f", leakNames[l], h, eval, z, limit)
-				if (l == clean) != (z < limit) {
-					t.Errorf("%s, honest %d, evaluator %d: labels of two comparisons are %.2f standard deviations from uniform", leakNames[l], h, eval, z)
-				}
+func checkLabels(t *testing.T, sent [][]map[string][][]byte, kind Kind, runs []*seen) {
+	for h := range viewParties {
+		for eval := range viewParties {
+			if eval == h {
+				continue
+			}
+			c := coalition{sent, kind, h, eval}
+			for _, l := range []leak{clean, leakLabels} {
+				first, second := 4*int(l), 4*int(l)+1
+				checkUniform(t, fmt.Sprintf("%v, two comparisons, %s, honest %d, evaluator %d", kind, leakNames[l], h, eval), l == clean,
+					func(b int) [2][]byte { return [2][]byte{c.labels(first, b, 0), c.labels(second, b, 0)} })
+			}
+			if kind != KindSpline {
+				continue
+			}
+			checkUniform(t, fmt.Sprintf("two knots, honest %d, evaluator %d", h, eval), true,
+				func(b int) [2][]byte { return [2][]byte{c.labels(0, b, 0), c.labels(0, b, 1)} })
+			checkUniform(t, fmt.Sprintf("two knots, labels reused, honest %d, evaluator %d", h, eval), false,
+				func(b int) [2][]byte { return [2][]byte{c.labels(0, b, 0), c.reused(0, runs[0], b)} })
+		}
+	}
+}
+
+// checkUniform tells whether pairs of vectors of labels are uniform as they
+// should be.
+func checkUniform(t *testing.T, name string, should bool, pair func(b int) [2][]byte) {
+	v := new(view)
+	for b := range viewBatch {
+		for i, labels := range pair(b) {
+			for e := range viewLen {
+				v.sample, v.next = b*viewLen+e, i*8*(viewBits-1)
+				v.labels(labels, e)
 			}
 		}
 	}
+	z, limit := bias(v)
+	t.Logf("labels of %s: %.2f standard deviations, limit %.2f", name, z, limit)
+	if should != (z < limit) {
+		t.Errorf("labels of %s are %.2f standard deviations from uniform", name, z)
+	}
+}
+
+// reused returns what the honest party would send for knot 1 if its labels were
+// those of knot 0.
+func (c coalition) reused(run int, s *seen, b int) []byte {
+	class := viewClass(c.kind, 0)
+	less := make([]uint64, viewLen)
+	for e := range less {
+		for p := range viewParties {
+			var part [1]uint64
+			unpackAt(part[:], c.message(run, p, (p+1)%viewParties, "test"+StepOpen), (b*viewParties+c.eval)*viewLen+e, viewBits)
+			less[e] += part[0]
+		}
+		less[e] -= threshold(class, 1)
+	}
+	batch := class.batch(viewParties, c.h, b, name{}, class.blocks(viewParties, c.eval)[0], 0)
+	labels := make([]prg.Block, batch.LabelLen())
+	batch.Labels(labels, s.seeds[c.h][b], s.deltas[c.h], complement(less, viewBits))
+	return prg.Bytes(labels)
 }

@@ -69,10 +69,9 @@ func EvalSpline(m *transport.Mesh, step string, mats []*Material, s *Spline, x [
 	}
 	defer eraseAll(cs)
 	class := cs[0].class
-	half := uint64(1) << (class.In - 2)
 	var offset uint64 // makes x non-negative
 	if m.Self() == 0 {
-		offset = half
+		offset = 1 << (class.In - 2)
 	}
 	c, err := open(m, step, cs, x, offset)
 	if err != nil {
@@ -81,10 +80,7 @@ func EvalSpline(m *transport.Mesh, step string, mats []*Material, s *Spline, x [
 	less := make([]uint64, 0, len(c)*class.Knots)
 	for b := range cs {
 		for _, k := range s.Knots {
-			t := uint64(k.At) + half
-			if k.At < 0 {
-				t++
-			}
+			t := k.threshold(class)
 			for _, v := range c[b*class.N:][:class.N] {
 				less = append(less, v-t)
 			}
@@ -101,6 +97,15 @@ func EvalSpline(m *transport.Mesh, step string, mats []*Material, s *Spline, x [
 	}
 	ring.Reduce(z, class.Out)
 	return z, nil
+}
+
+// threshold returns T of a knot.
+func (k Knot) threshold(c Class) uint64 {
+	t := uint64(k.At) + 1<<(c.In-2)
+	if k.At < 0 {
+		t++
+	}
+	return t
 }
 
 // splineTo sets z to shares of y. Slope sums Slope and the public parts of

@@ -13,7 +13,10 @@ func splineOf(c Class) *Spline {
 	rng := rand.New(rand.NewPCG(uint64(c.Layer), uint64(c.In)))
 	s := &Spline{Base: int64(rng.Uint64()), Slope: int64(rng.Uint64())}
 	bound := int64(1) << (c.In - 2)
-	at := []int64{-bound, bound, 0}[:min(c.Knots-1, 3)]
+	var at []int64
+	if c.Knots > 2 {
+		at = append(at, -bound, bound)
+	}
 	for len(at) < c.Knots {
 		if t := int64(rng.Uint64N(2*uint64(bound)+1)) - bound; !slices.Contains(at, t) {
 			at = append(at, t)

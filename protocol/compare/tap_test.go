@@ -196,6 +196,8 @@ type loom struct {
 	size, split int // bytes of a draw of masks; of the bits of r in it
 	zero        [2]int
 	repeat      int // reads after which drawn parts repeat, or 0
+	twins       bool
+	twin        []byte // the masks of gates that the next read repeats
 	reads       int
 	old         [][]byte
 }
@@ -208,6 +210,12 @@ func (l *loom) Read(p []byte) (int, error) {
 	if len(p) == l.size {
 		clear(p[l.zero[0]:l.zero[1]])
 		part = p[:l.split]
+		if l.twin != nil {
+			copy(p[l.split:], l.twin)
+			l.twin = nil
+		} else if l.twins {
+			l.twin = bytes.Clone(p[l.split:])
+		}
 	}
 	if l.reads++; l.repeat > 0 {
 		if l.reads > l.repeat {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
@@ -53,8 +54,12 @@ func (c coalition) add(v *view, run int, s *seen) {
 			for _, d := range products {
 				v.word(d.words[b][e], d.width)
 			}
-			if c.eval != c.h {
-				c.garbled(v, run, b, e)
+			if c.eval == c.h {
+				continue
+			}
+			for k := range viewClass(c.kind, 0).signs() {
+				v.labels(c.labels(run, b, k), e)
+				c.garbled(v, run, b, k, e)
 			}
 		}
 	}
@@ -63,7 +68,8 @@ func (c coalition) add(v *view, run int, s *seen) {
 // opened adds c and e, the masked values of the gates, and all of them without
 // what the coalition knows: its shares of r and of the masks.
 func (c coalition) opened(v *view, run int, s *seen, b, e int) {
-	unit := b*viewParties + c.eval
+	class := viewClass(c.kind, 0)
+	unit := (b*viewParties + c.eval) * class.signs()
 	element := b*viewParties*viewLen + c.eval*viewLen + e
 	var open, r, known uint64
 	for p := range viewParties {
@@ -86,22 +92,37 @@ func (c coalition) opened(v *view, run int, s *seen, b, e int) {
 	v.word(open-known, viewBits)
 	v.word(open^known, viewBits)
 
-	var bit [1]uint64
-	unpackAt(bit[:], c.message(run, c.eval, (c.eval+1)%viewParties, "test"+StepBits), b*viewLen+e, 1)
-	v.bit(bit[0])
-	for p := range viewParties {
-		if p != c.h {
-			bit[0] ^= uint64(s.lambda[p][unit][e])
+	for k := range class.signs() {
+		var bit [1]uint64
+		unpackAt(bit[:], c.message(run, c.eval, (c.eval+1)%viewParties, "test"+StepBits), (b*class.signs()+k)*viewLen+e, 1)
+		v.bit(bit[0])
+		for p := range viewParties {
+			if p != c.h {
+				bit[0] ^= uint64(s.lambda[p][unit+k][e])
+			}
+		}
+		v.bit(bit[0])
+		if c.eval != c.h {
+			c.gates(v, open-threshold(class, k), r, s.drawn[c.h][unit+k], e)
 		}
 	}
-	v.bit(bit[0])
-	if c.eval == c.h {
-		return
+}
+
+// threshold is what knot k compares c with, or 0.
+func threshold(class Class, k int) uint64 {
+	if class.Kind != KindSpline {
+		return 0
 	}
+	return splineOf(class).Knots[k].threshold(class)
+}
+
+// gates adds the masked values of the gates that compare c with r, without what
+// the coalition knows.
+func (c coalition) gates(v *view, open, r uint64, drawn []uint8, e int) {
 	borrow, mask := uint64(0), uint64(0)
 	for k := range viewBits - 1 {
 		and := (^open>>k&1 ^ borrow) & (r>>k&1 ^ borrow)
-		own := uint64(s.drawn[c.h][unit][(viewBits+k)*viewLen+e])
+		own := uint64(drawn[(viewBits+k)*viewLen+e])
 		borrow, mask = borrow^and, mask^own
 		v.bit(and ^ own)
 		v.bit(borrow ^ mask)
@@ -119,34 +140,39 @@ func unpackAt(dst []uint64, src []byte, i, k int) {
 	}
 }
 
-// garbled adds some bits of each label and row of the honest garbler.
-func (c coalition) garbled(v *view, run, b, e int) {
-	c.labels(v, run, b, e)
+// garbled adds some bits of each row of the honest garbler for knot knot.
+func (c coalition) garbled(v *view, run, b, knot, e int) {
 	// Gates with labels: G0 and K of the first, G0, G1, K of others, for two
 	// owners, without one K. Then bits: three of the last gate, and corrections
 	// from the first garbler.
 	const vectors, rows = 3, 3 + 5*(viewBits-3)
+	knots := viewClass(c.kind, 0).signs()
+	job := b*knots + knot
 	msg := c.message(run, c.h, c.eval, stepGenerate+": rows to evaluators")
 	for k := range rows {
-		v.word(uint64(msg[16*((b*rows+k)*viewLen+e)]), 6)
+		v.word(uint64(msg[16*((job*rows+k)*viewLen+e)]), 6)
 	}
 	count := vectors
 	if c.h == 0 || c.h == 1 && c.eval == 0 {
 		count += viewBits - 2
 	}
-	tail := msg[16*rows*viewLen*viewBatch:]
+	tail := msg[16*rows*viewLen*viewBatch*knots:]
 	for k := range count {
-		i := (b*count+k)*viewLen + e
+		i := (job*count+k)*viewLen + e
 		v.bit(uint64(tail[i/8] >> (i % 8)))
 	}
 }
 
-// labels adds some bits of the labels of c.
-func (c coalition) labels(v *view, run, b, e int) {
-	const count = viewBits - 1
-	msg := c.message(run, c.h, c.eval, "test"+StepLabels)
-	for k := range count {
-		v.word(uint64(msg[16*((b*count+k)*viewLen+e)]), 8)
+// labels returns the labels of c that the honest party sent for knot knot.
+func (c coalition) labels(run, b, knot int) []byte {
+	const size = 16 * (viewBits - 1) * viewLen
+	return c.message(run, c.h, c.eval, "test"+StepLabels)[(b*viewClass(c.kind, 0).signs()+knot)*size:][:size]
+}
+
+// labels adds some bits of the labels of c of one element.
+func (v *view) labels(msg []byte, e int) {
+	for k := range viewBits - 1 {
+		v.word(uint64(msg[16*(k*viewLen+e)]), 8)
 	}
 }
 
@@ -168,7 +194,7 @@ func (c coalition) products(run int) []product {
 			}
 		}
 		if (step == stepSelect) == class.selects() {
-			widths = append(widths, class.productWidths())
+			widths = append(widths, slices.Repeat([][]int{class.productWidths()}, class.signs())...)
 		}
 		if widths == nil {
 			continue

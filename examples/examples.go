@@ -25,7 +25,7 @@ type Example struct {
 
 	Shape   []int       // of one input, without the first axis
 	Inputs  [][]float32 // one row per held-out input, in the model's axis order
-	Outputs [][]float32 // what PyTorch computes for them in float32
+	Outputs [][]float32 // what PyTorch or scikit-learn computes for them in floating point
 	Labels  []int64     // what they really are
 }
 
@@ -47,6 +47,16 @@ var all = []Example{
 		Name:    "lenet",
 		About:   "LeNet-5: handwritten digits, 28x28 pixels",
 		Classes: digitNames,
+	},
+	{
+		Name:    "fashion",
+		About:   "residual network: which of ten kinds of clothes, 28x28 pixels",
+		Classes: []string{"t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"},
+	},
+	{
+		Name:    "sonar",
+		About:   "convolutional network over one axis: metal or rock, by the echo of a sonar chirp in 60 bands",
+		Classes: []string{"metal", "rock"},
 	},
 }
 

@@ -11,11 +11,13 @@ func TestEachExampleIsWhole(t *testing.T) {
 	want := map[string]struct {
 		rows  int
 		shape []int
-		right int // rows that PyTorch classifies as they are labelled
+		right int // rows that floating point classifies as they are labelled
 	}{
-		"tumour": {114, []int{30}, 111},
-		"digits": {360, []int{1, 8, 8}, 357},
-		"lenet":  {64, []int{1, 28, 28}, 62},
+		"tumour":  {114, []int{30}, 111},
+		"digits":  {360, []int{1, 8, 8}, 357},
+		"lenet":   {64, []int{1, 28, 28}, 62},
+		"fashion": {64, []int{1, 28, 28}, 53},
+		"sonar":   {52, []int{1, 60}, 47},
 	}
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +54,7 @@ func TestEachExampleIsWhole(t *testing.T) {
 				}
 			}
 			if right != w.right {
-				t.Errorf("PyTorch has %d of %d rows right, want %d", right, w.rows, w.right)
+				t.Errorf("floating point has %d of %d rows right, want %d", right, w.rows, w.right)
 			}
 		})
 	}

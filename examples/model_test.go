@@ -18,18 +18,7 @@ const tolerance = 1.0 / 256
 func TestFixedPointAgreesWithPyTorch(t *testing.T) {
 	for _, name := range examples.Names() {
 		t.Run(name, func(t *testing.T) {
-			e, err := examples.Find(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			g, err := model.Load(e.Model)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := model.Compile(g, model.Options{Calibration: e.Inputs})
-			if err != nil {
-				t.Fatal(err)
-			}
+			e, m := compile(t, name)
 			if !slices.Equal(m.Manifest.Input.Shape, e.Shape) {
 				t.Errorf("input shape %v, want %v", m.Manifest.Input.Shape, e.Shape)
 			}
@@ -60,6 +49,24 @@ func TestFixedPointAgreesWithPyTorch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// compile returns an example and what the compiler makes of it, as `tacit demo` does.
+func compile(t *testing.T, name string) (examples.Example, *model.Model) {
+	t.Helper()
+	e, err := examples.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := model.Load(e.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Compile(g, model.Options{Calibration: e.Inputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, m
 }
 
 // class returns the index of the largest element.

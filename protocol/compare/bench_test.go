@@ -10,8 +10,7 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// All parties in one process; figures are per comparison of 20 bits at all of
-// them.
+// All parties in one process; figures are per element at all of them.
 const benchLen = 10000
 
 // together runs f as n parties with sessions and waits for all of them.
@@ -35,22 +34,45 @@ func together(b testing.TB, n int, f func(m *transport.Mesh, s *ot.Session, rng 
 	parties.Wait()
 }
 
-func perComparison(b *testing.B) {
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchLen, "ns/comparison")
-}
-
-func onBoth(b *testing.B, f func(b *testing.B, n int, back Backend)) {
+func onBoth(b *testing.B, f func(b *testing.B, n int, class Class)) {
 	for _, n := range []int{2, 3, 5} {
 		for _, back := range bothBackends {
-			b.Run(fmt.Sprintf("n=%d/%v", n, back), func(b *testing.B) { f(b, n, back) })
+			b.Run(fmt.Sprintf("n=%d/%v", n, back), func(b *testing.B) {
+				f(b, n, Class{KindReLU, 20, 32, benchLen, 0, 0, back})
+				perElement(b, benchLen)
+			})
 		}
 	}
 }
 
 func BenchmarkGenerate(b *testing.B) { onBoth(b, benchGenerate) }
-func BenchmarkReLU(b *testing.B)     { onBoth(b, benchReLU) }
+func BenchmarkReLU(b *testing.B)     { onBoth(b, benchOnline) }
 
-func benchGenerate(b *testing.B, n int, back Backend) {
+// A spline beside as many ReLUs as it has knots: both per element of the spline.
+func onSplines(b *testing.B, f func(b *testing.B, n int, class Class)) {
+	const elements = 1024
+	for _, n := range []int{2, 3} {
+		for _, back := range []Backend{Carry, Garbled} {
+			for _, knots := range []int{8, 32} {
+				for _, c := range []Class{{KindReLU, 18, 36, elements * knots, 0, 0, back}, {KindSpline, 18, 36, elements, 0, knots, back}} {
+					b.Run(fmt.Sprintf("n=%d/%v/knots=%d/%v", n, back, knots, c.Kind), func(b *testing.B) {
+						f(b, n, c)
+						perElement(b, elements)
+					})
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkGenerateSpline(b *testing.B) { onSplines(b, benchGenerate) }
+func BenchmarkSpline(b *testing.B)         { onSplines(b, benchOnline) }
+
+func perElement(b *testing.B, elements int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(elements), "ns/element")
+}
+
+func benchGenerate(b *testing.B, n int, class Class) {
 	var ready sync.WaitGroup
 	ready.Add(n)
 	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
@@ -59,18 +81,17 @@ func benchGenerate(b *testing.B, n int, back Backend) {
 		if m.Self() == 0 {
 			b.ResetTimer()
 		}
-		for i := range b.N {
-			if _, err := Generate(m, s, rng, []Class{{KindReLU, 20, 32, benchLen, i, 0, back}}, 1); err != nil {
+		class := class
+		for class.Layer = range b.N {
+			if _, err := Generate(m, s, rng, []Class{class}, 1); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	perComparison(b)
 }
 
-func benchReLU(b *testing.B, n int, back Backend) {
-	class := Class{KindReLU, 20, 32, benchLen, 0, 0, back}
+func benchOnline(b *testing.B, n int, class Class) {
 	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class}, 1)
 		if err != nil {
@@ -80,7 +101,7 @@ func benchReLU(b *testing.B, n int, back Backend) {
 		if err != nil {
 			return err
 		}
-		x := make([]uint64, benchLen)
+		x := make([]uint64, class.N)
 		if m.Self() == 0 {
 			b.ResetTimer()
 		}
@@ -98,11 +119,15 @@ func benchReLU(b *testing.B, n int, back Backend) {
 			if m.Self() == 0 {
 				b.StartTimer()
 			}
-			if _, err := ReLU(m, "relu", []*Material{mat}, x); err != nil {
+			if class.Kind == KindSpline {
+				_, err = EvalSpline(m, "spline", []*Material{mat}, splineOf(class), x)
+			} else {
+				_, err = ReLU(m, "relu", []*Material{mat}, x)
+			}
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	perComparison(b)
 }

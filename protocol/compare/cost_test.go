@@ -192,6 +192,54 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// The figures for splines of 18 to 36 bits beside as many ReLUs as they have
+// knots: correlated OTs of all parties, and bytes of one, sent offline and online
+// and stored.
+func TestSplinesBesideReLUs(t *testing.T) {
+	for _, c := range []struct {
+		n, knots     int
+		b            Backend
+		relu, spline [4]int
+	}{
+		{2, 8, Carry, [4]int{320, 1049, 27, 241}, [4]int{80, 303, 7, 126}},
+		{2, 32, Carry, [4]int{1280, 4194, 108, 964}, [4]int{224, 876, 22, 426}},
+		{3, 8, Carry, [4]int{960, 2097, 54, 241}, [4]int{240, 607, 15, 126}},
+		{3, 32, Carry, [4]int{3840, 8388, 216, 964}, [4]int{672, 1753, 45, 426}},
+		{2, 8, Garbled, [4]int{408, 3163, 1107, 3162}, [4]int{408, 2946, 1091, 3114}},
+		{2, 32, Garbled, [4]int{1632, 12652, 4426, 12646}, [4]int{1632, 11693, 4356, 12437}},
+		{3, 8, Garbled, [4]int{1616, 9525, 1487, 4161}, [4]int{1616, 9092, 1456, 4114}},
+		{3, 32, Garbled, [4]int{6464, 38100, 5949, 16644}, [4]int{6464, 36182, 5810, 16435}},
+	} {
+		elements := 1280 * c.n
+		figures := func(class Class) (f [4]int) {
+			var sums [4]int64
+			for p := range c.n {
+				plan := PlanGenerate(c.n, p, depth, []Class{class}, 1)
+				sums[0] += plan.COTs * int64(c.n)
+				sums[1] += sentBy(plan)
+				sums[2] += sentBy(PlanOnline(c.n, p, "", class, 1))
+				sums[3] += int64(class.EncodedLen(c.n, p))
+			}
+			for i, s := range sums {
+				f[i] = int(math.Round(float64(s) / float64(c.n*elements)))
+			}
+			return f
+		}
+		relu := figures(Class{KindReLU, 18, 36, elements * c.knots, 0, 0, c.b})
+		spline := figures(Class{KindSpline, 18, 36, elements, 0, c.knots, c.b})
+		if relu != c.relu || spline != c.spline {
+			t.Errorf("n = %d, %v, %d knots: %v and %v, want %v and %v", c.n, c.b, c.knots, relu, spline, c.relu, c.spline)
+		}
+	}
+}
+
+func sentBy(c Cost) (bytes int64) {
+	for _, s := range c.Steps {
+		bytes += s.Sent
+	}
+	return bytes
+}
+
 // The figures for a carried comparison of 20 bits: correlated OTs and products of
 // all parties, and bytes of one party, on the wire and stored.
 func TestCarriedComparisonOfTwentyBits(t *testing.T) {

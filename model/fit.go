@@ -42,6 +42,7 @@ type tube struct {
 	enter       int     // right stays inside from here on
 	side        float64 // −1 if it comes there from above, 1 from below
 	steep       float64 // steeper than any link
+	unit        float64 // between whole numbers
 }
 
 // domain is fn on the whole numbers lo..hi, which stand for multiples of 2^−frac.
@@ -86,7 +87,7 @@ func (d *domain) sample(e float64) []int64 {
 			m := a + (b-a)/2
 			fm := d.f(m)
 			chord := fa + (fb-fa)*(float64(m-a)/float64(b-a))
-			if math.Abs(fm-chord) > e/32*d.fn.weighted(fm) {
+			if math.Abs(fm-chord) > e/64*d.fn.weighted(fm) {
 				halve(a, m, fa, fm)
 				halve(m, b, fm, fb)
 				return
@@ -106,7 +107,7 @@ const maxSamples = 1 << 15
 // tube returns that of error e. Where fn is a line, its tube is narrow.
 func (d *domain) tube(e float64) *tube {
 	const straight = 1.0 / 256
-	t := &tube{}
+	t := &tube{unit: d.real(1)}
 	for _, p := range d.sample(e) {
 		x, y := d.real(p), d.f(p)
 		w := e * d.fn.weighted(y)
@@ -157,8 +158,11 @@ func (r *region) line(v vertex) line { return line{r.x, v.y, v.slope} }
 
 // below keeps the lines that are at most y at x, times sign.
 func (r *region) below(x, y, sign, tolerance float64) region {
-	z := region{x: r.x}
 	room := func(v vertex) float64 { return sign*(y-v.y-v.slope*(x-r.x)) + tolerance }
+	if !slices.ContainsFunc(r.v, func(v vertex) bool { return room(v) < 0 }) {
+		return *r
+	}
+	z := region{r.x, make([]vertex, 0, len(r.v)+1)}
 	for i, v := range r.v {
 		u := r.v[(i+len(r.v)-1)%len(r.v)]
 		a, b := room(u), room(v)
@@ -194,10 +198,12 @@ func (r *region) middle() line {
 	return r.line(m)
 }
 
-// A link is a line, the samples between which it may be left, and to which side.
+// A link is a line that may be left from sample p on, and leaves the tube itself
+// behind sample q, at end: below it if up is 1, above it if up is −1.
 type link struct {
 	line
 	p, q int
+	end  float64
 	up   float64
 }
 
@@ -226,6 +232,7 @@ func (t *tube) path(limit int) []line {
 		if last.at(t.x[last.q+1]) > t.hi[last.q+1] {
 			last.up = -1
 		}
+		t.leave(&last)
 		r = t.start(last)
 	}
 	for len(lines) < limit {
@@ -247,19 +254,33 @@ func (t *tube) path(limit int) []line {
 	return nil
 }
 
-// start returns the lines that leave l: through l at its sample q or before, and
-// inside the tube from there on to q.
+// leave sets the end of l, between its samples q and q+1.
+func (t *tube) leave(l *link) {
+	room := func(i int) float64 {
+		if l.up > 0 {
+			return l.at(t.x[i]) - t.lo[i]
+		}
+		return t.hi[i] - l.at(t.x[i])
+	}
+	a, b := max(room(l.q), 0), room(l.q+1)
+	l.end = t.x[l.q] + (t.x[l.q+1]-t.x[l.q])*a/(a-min(b, 0)+1e-300)
+	l.end = math.Floor(l.end/t.unit) * t.unit // knots are whole
+}
+
+// start returns the lines that leave l: through l at its end or before, and inside
+// the tube from there on to the end.
 func (t *tube) start(l link) region {
 	p, q := l.p, l.q
-	y, wall := l.at(t.x[q]), t.hi
+	y, wall := l.at(l.end), t.hi
 	if l.up < 0 {
 		wall = t.lo
 	}
+	far := wall[q] + (wall[q+1]-wall[q])*(l.end-t.x[q])/(t.x[q+1]-t.x[q])
 	// Between l and the wall that l does not leave through.
-	r := region{x: t.x[q], v: []vertex{{-t.steep, y}, {t.steep, y}, {t.steep, wall[q]}, {-t.steep, wall[q]}}}
+	r := region{x: l.end, v: []vertex{{-t.steep, y}, {t.steep, y}, {t.steep, far}, {-t.steep, far}}}
 	tolerance := t.tolerance(q)
 	r = r.below(t.x[p], l.at(t.x[p]), l.up, tolerance)
-	for i := p; i < q; i++ {
+	for i := p; i <= q; i++ {
 		r = r.below(t.x[i], wall[i], l.up, tolerance)
 	}
 	return r
@@ -279,6 +300,7 @@ func (t *tube) extend(r region, q int) (next link, done bool) {
 			if len(rest.v) == 0 {
 				l := link{line: r.highest(x, -wall.sign), p: q, q: j - 1, up: -wall.sign}
 				t.touch(&l)
+				t.leave(&l)
 				return l, false
 			}
 			r = rest
@@ -332,7 +354,7 @@ func (d *domain) fit(wanted float64, knots int) ([]line, error) {
 		}
 		lo /= 4
 	}
-	for hi > lo*1.002 {
+	for hi > lo*1.004 {
 		m := math.Sqrt(lo * hi)
 		if lines := d.tube(m).path(knots + 1); lines != nil {
 			best, hi = lines, m

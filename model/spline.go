@@ -26,7 +26,8 @@ func (d *domain) whole(lines []line, bits int) *fitted {
 	var ends []float64 // wanted values at the knots
 	first, last := lines[0], lines[0]
 	for _, m := range lines[1:] {
-		at := math.RoundToEven(math.Ldexp(last.cross(m), d.frac))
+		cross := math.Ldexp(last.cross(m), d.frac)
+		at := math.RoundToEven(cross)
 		n := len(s.Knots)
 		switch {
 		case !(at > float64(d.lo)):
@@ -34,12 +35,14 @@ func (d *domain) whole(lines []line, bits int) *fitted {
 		case at >= float64(d.hi):
 			continue
 		case n > 0 && int64(at) <= s.Knots[n-1].At: // nothing is left of the line before
-			x := d.real(s.Knots[n-1].At)
-			ends[n-1] = (ends[n-1] + m.at(x)*scale) / 2
+			ends[n-1] = m.at(d.real(s.Knots[n-1].At)) * scale
 		default:
-			x := d.real(int64(at))
 			s.Knots = append(s.Knots, Knot{At: int64(at)})
-			ends = append(ends, (last.at(x)+m.at(x))/2*scale)
+			y := m.at(d.real(int64(at))) // the line that is inside the tube there
+			if at < cross {
+				y = last.at(d.real(int64(at)))
+			}
+			ends = append(ends, y*scale)
 		}
 		last = m
 	}

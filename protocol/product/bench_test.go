@@ -20,7 +20,7 @@ var benchClasses = []struct {
 	{"squares", Class{T: 1 << 13, M: 1, K: 1, N: 1, Width: 40, Square: true}},
 	{"rows", Class{T: 4, M: 1, K: 64, N: 64, Width: 40}},
 	{"matrices", Class{T: 4, M: 32, K: 32, N: 32, Width: 40}},
-	{"attention", Class{T: 4, M: 64, K: 16, N: 64, Width: 32}},
+	{"attention", Class{T: 1, M: 64, K: 64, N: 64, Width: 40}},
 }
 
 func onAll(b *testing.B, f func(b *testing.B, n int, c Class)) {

@@ -55,7 +55,7 @@ func generate(m *transport.Mesh, s source, rand io.Reader, classes []Class, batc
 // complete; an error of the sink ends the generation. Elements that choose are
 // worked on in chunks, of as many as take about 128 MiB of a party's memory: for
 // three parties and 40 bits about 19,000 products of elements, or the products of
-// 3,900 elements with rows of 64. Besides the chunk there is the material that was made
+// 2,100 elements with rows of 64. Besides the chunk there is the material that was made
 // in it, and that of one class of one inference; see [Bound].
 //
 // Rounds: 2 for every chunk. Sends: for w bits of an element that chooses, 16·w/depth

@@ -30,13 +30,14 @@ func Interleave(w []uint64, j, terms int, v []uint64) {
 
 // AddDot adds to every row, of n coefficients, the sum of products of its
 // factors by those in w, as [Interleave] writes them, which are the same for
-// all rows. Rows are stride apart.
+// all rows. Rows are stride apart. In sums of up to 60 terms, numbers in w may
+// have 52 bits.
 func (m *Modulus) AddDot(dst []uint64, rows, n, stride int, t Factors, w []uint64, terms int) {
-	if n%lanes != 0 || terms > MaxTerms || t.Spread&(t.Spread-1) != 0 || t.Step < ceil(n, t.Spread)+Padding {
-		panic("ntt: a malformed sum")
-	}
-	if rows == 0 || terms == 0 {
+	if rows == 0 || n == 0 || terms == 0 {
 		return
+	}
+	if n%lanes != 0 || n%min(n, t.Spread) != 0 || terms > MaxTerms || t.Spread&(t.Spread-1) != 0 || t.Step < ceil(n, t.Spread)+Padding {
+		panic("ntt: a malformed sum")
 	}
 	// Assembly has no bounds checks.
 	_ = dst[(rows-1)*stride+n-1]

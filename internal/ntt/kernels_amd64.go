@@ -85,31 +85,33 @@ func (t table) bytes() uintptr { return uintptr(8 * t.shoup()) }
 // assembly: some 30 µs.
 const longest = 1 << 17
 
+// dotKernels takes all rows for some points before the next, as then what
+// belongs to these in w stays in a near cache.
 func (m *Modulus) dotKernels(dst []uint64, rows, n, stride int, t Factors, w []uint64, terms int) {
-	tiles, points := max(1, t.Spread/lanes), min(n/lanes, ceil(n, t.Spread))
+	tiles, points := max(1, min(n, t.Spread)/lanes), min(n/lanes, ceil(n, t.Spread))
 	shift := bits.TrailingZeros(uint(t.Spread))
-	for r := 0; r < rows; {
-		h := 1
-		if rows-r >= 4 {
-			h = 4
-		}
-		run := max(1, longest/(h*terms*tiles*lanes)) // of points
-		for p := 0; p < points; p += run {
-			x, c := p*tiles*lanes, uintptr(min(run, points-p))
-			d, v, b := &dst[r*stride+x], &t.V[r*t.Row+x>>shift], &w[x*terms]
-			ld, row, step := uintptr(8*stride), uintptr(8*t.Row), uintptr(8*t.Step)
+	ld, row, step := uintptr(8*stride), uintptr(8*t.Row), uintptr(8*t.Step)
+	run := max(1, longest/(4*terms*tiles*lanes)) // of points
+	for p := 0; p < points; p += run {
+		x, c := p*tiles*lanes, uintptr(min(run, points-p))
+		b := &w[x*terms]
+		for r := 0; r < rows; {
+			d, v := &dst[r*stride+x], &t.V[r*t.Row+x>>shift]
+			four := rows-r >= 4
 			switch {
-			case t.Spread >= lanes && h == 4:
+			case t.Spread >= lanes && four:
 				dot4(d, ld, v, row, step, b, uintptr(terms), c, uintptr(tiles), &m.c[0])
 			case t.Spread >= lanes:
 				dot1(d, v, step, b, uintptr(terms), c, uintptr(tiles), &m.c[0])
-			case h == 4:
+			case four:
 				narrow4(d, ld, v, row, step, b, uintptr(terms), c, uintptr(64>>shift), uintptr(64*shift), &m.c[0])
 			default:
 				narrow1(d, v, step, b, uintptr(terms), c, uintptr(64>>shift), uintptr(64*shift), &m.c[0])
 			}
+			if r++; four {
+				r += 3
+			}
 		}
-		r += h
 	}
 }
 

@@ -147,6 +147,7 @@ func TestAddDot(t *testing.T) {
 					testDot(t, m, r, n, spread, terms, 1+r.IntN(9), r.IntN(2) == 0)
 				}
 			}
+			testDot(t, m, r, 24, 64, 9, 1, false) // one number for all
 			testDot(t, m, r, 16, 8, MaxTerms, 5, true)
 			testDot(t, m, r, 16, 1, MaxTerms, 1, true)
 		}

@@ -3,6 +3,7 @@ package triple
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -17,18 +18,18 @@ var (
 
 // appendPoly appends p, reduced, as its residues modulo every prime.
 func (s *suite) appendPoly(dst []byte, p *lattigo.Poly) []byte {
-	for i := range s.primes {
-		dst = ring.AppendPacked(dst, p.Coeffs[i], s.bits)
+	for i, q := range s.primes {
+		dst = ring.AppendPacked(dst, p.Coeffs[i], bits.Len64(q))
 	}
 	return dst
 }
 
 // parsePoly fills p from b, of polyBytes bytes from a peer.
 func (s *suite) parsePoly(p *lattigo.Poly, b []byte) error {
-	size := ring.PackedLen(degree, s.bits)
 	for i, q := range s.primes {
-		c := p.Coeffs[i]
-		ring.Unpack(c, b[i*size:], s.bits)
+		c, width := p.Coeffs[i], bits.Len64(q)
+		ring.Unpack(c, b, width)
+		b = b[ring.PackedLen(degree, width):]
 		for j, v := range c {
 			if v >= q {
 				return fmt.Errorf("coefficient %d modulo prime %d: %w", j, i, ErrResidue)

@@ -26,10 +26,10 @@
 // What a party sends hides by ring-LWE with uniform ternary secrets and errors
 // of standard deviation 3.2. The suite follows from the width:
 //
-//	width    log Q          standard, classical / quantum   distance of all replies from uniform
-//	1..40    168 = 3·56     128 / 128                       2^-44.4 at 40, 2^-60 at 32
-//	41..56   200 = 4·50     128 / 128                       2^-44.4 at 56, 2^-60 at 48
-//	57..64   212 = 4·53     128 / -                         2^-40.4 at 64
+//	width    log Q              standard, classical / quantum   distance of all replies from uniform
+//	1..40    168 = 4·42         128 / 128                       2^-44.4 at 40, 2^-60.4 at 32
+//	41..56   200 = 5·40         128 / 128                       2^-44.4 at 56, 2^-60.4 at 48
+//	57..64   212 = 2·43 + 3·42  128 / -                         2^-40.4 at 64
 //
 // The Homomorphic Encryption Standard allows log Q up to 218 (classical) and
 // 202 (quantum attacks) for N = 8192. N = 4096, up to 109, has no room for the
@@ -64,15 +64,27 @@
 //
 // Masks, flooding, errors and secrets come from AES in counter mode under a
 // seed from the caller's randomness, a stream for every block; never from the
-// common seed. Neither the samplers nor lattigo's reductions take constant time;
-// the adversary does not measure the time of another party's computation.
+// common seed. Errors are exact to 2⁻⁶², secrets and u are exactly uniform. No
+// sampler, transform or scaling takes a time that depends on a secret. Reductions
+// of lattigo, where replies are opened, may; the adversary does not measure the
+// time of another party's computation.
 //
 // # Correctness:
 //
 // In units of the distance Q/2ᵏ of two plaintexts, of which decryption
 // tolerates half: the flooding is at most 1/4; c0 has k+4 bits, 1/32; c1 has k+12
 // bits, whose rounding errors meet s, a sum of N independent terms: it exceeds
-// the 7/32 that are left with probability 2·exp(−6·896²/N) < 2⁻⁸⁴⁷; δ is below 2⁻⁶⁰.
+// the 7/32 − 2⁻²² that are left with probability 2·exp(−6·895²/N) < 2⁻⁸⁴⁵. The
+// fractions that are rounded are short by at most 10·2⁻¹⁰³, less than 2⁻³⁵, and
+// with s in all coefficients of c1 less than 2⁻²²; δ is below 2⁻⁶⁰.
+//
+// A receiver computes c1·s over the integers, from two primes. With c1 centred a
+// coefficient is at most N·2^(k+11) = 2^(k+24), and the product of the primes more
+// than twice that for k up to 40, 54 and 60 in the three suites. Beyond, it is a
+// sum of N independent terms c·s with s uniform in {−1, 0, 1}, |c| ≤ 2^(k+11), as who
+// makes c1 knows nothing of s; as E exp(xs) ≤ exp(x²/3), it exceeds t with
+// probability at most 2·exp(−3t²/(4N·2^(2k+22))): for k = 56 and t = 2⁷⁹·0.99
+// below 2⁻¹⁹⁰⁰, for k = 64 and t = 2⁸⁵·0.99 below 2⁻¹³⁴.
 //
 // # Reference:
 //
@@ -93,8 +105,9 @@
 // two, k+12 and k+4 bits; the flooding is added before rounding, and its bound
 // is enforced.
 //
-// Of lattigo v2.4 only the ring is used: transforms, vector operations, and the
-// Gaussian sampler for errors. Its sampler of secret keys makes neighbouring
+// Of lattigo v2.4 only the ring is used: parameters, roots of unity, polynomials,
+// single reductions. Transforms and sums are those of internal/ntt, which a self test
+// compares with lattigo's. Its sampler of secret keys makes neighbouring
 // coefficients dependent, its Gaussian has too few values for flooding, and its
-// decoders fail on forged input; secrets, flooding and codecs are our own.
+// decoders fail on forged input; samplers and codecs are our own.
 package triple

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 )
 
 // Every encryption carries errors: with keys and plaintexts of zero, they are all that is left.
@@ -14,7 +15,7 @@ func TestEveryEncryptionHasErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := &keys{scheme: s, secret: s.r.NewPoly()}
+		k := &keys{scheme: s, minus: s.r.NewPoly()}
 		deviation := func(name string, p *lattigo.Poly) {
 			sum := 0.0
 			q := s.primes[0]
@@ -25,21 +26,23 @@ func TestEveryEncryptionHasErrors(t *testing.T) {
 				}
 				sum += x * x
 			}
-			if d := math.Sqrt(sum / degree); math.Abs(d-sigma) > 0.15 {
-				t.Errorf("suite %d, %s: errors deviate by %.2f, want %.2f", i, name, d, sigma)
+			if d := math.Sqrt(sum / degree); math.Abs(d-ntt.Sigma) > 0.15 {
+				t.Errorf("suite %d, %s: errors deviate by %.2f, want %.2f", i, name, d, ntt.Sigma)
 			}
 		}
 		random := s.sampler([32]byte{9}, labelError)
 		e, zero := s.evaluator(), s.r.NewPoly()
 		p := s.r.NewPoly()
-		k.encryptTo(p, zero, random)
+		en := k.encryptor()
+		en.draw = random
+		en.encryptTo(p, zero)
 		s.r.InvNTT(p, p)
 		deviation("encryption", p)
 		p = s.r.NewPoly()
-		e.common(nil, p, zero, random, s.width)
+		e.common(nil, p.Coeffs, zero, random, s.width)
 		deviation("common part of a reply", p)
 		p = s.r.NewPoly()
-		e.private(nil, p, zero, random, nil, s.width, nil)
+		e.private(nil, p.Coeffs, zero, random, nil, s.width, nil)
 		deviation("private part of a reply", p)
 	}
 }

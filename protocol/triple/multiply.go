@@ -122,17 +122,27 @@ func (c *Context) multiplyOwn(m *transport.Mesh, a [][]uint64, batch int) ([][]u
 }
 
 // A job is what one goroutine works on at a time: blocks of the result of one
-// layer with the same rows, so that A is encoded for all of them at once.
+// layer, of some rows and columns, so that A is encoded for all of them at once,
+// and the ciphertexts of B are read for all of them at once.
 type job struct {
-	layer, bundle, mb int
-	blocks            []block
+	layer, bundle int
+	mb, rows      int // of A: the first, how many
+	nb, cols      int // of B
+	blocks        []block
 }
 
 // A block is one ciphertext of a reply.
-type block struct{ nb, at, end int } // column block; where in the message
+type block struct{ mb, nb, at, end int } // row and column; where in the message
 
-// together is the most blocks of a job: 16 sums of up to 256 KB each.
-func (p *plan) together() int { return max(1, 16/p.n) }
+// together is the most blocks of a job: sums for every party of up to 320 KB.
+func (p *plan) together() int { return max(4, 16/p.n) }
+
+// cut returns how many rows and columns a job has. Ciphertexts of B are read
+// from memory once for all rows, four of which keep the processor busy.
+func (p *plan) cut(s shape, batch int) (rows, cols int) {
+	rows = min(4, ceil(s.rows(batch), 2))
+	return rows, min(s.cols, p.together()/rows)
+}
 
 // commonLength is the length of the common parts of the replies for a batch.
 func (p *plan) commonLength(batch int) (sum int64) {
@@ -147,15 +157,17 @@ func (p *plan) commonLength(batch int) (sum int64) {
 func (p *plan) jobs(batch int) (all []job, length int) {
 	var index, place []int32
 	for l, s := range p.shapes {
+		height, width := p.cut(s, batch)
 		for bundle := range s.bundles {
-			for mb := range s.rows(batch) {
-				step := p.together()
-				for from := 0; from < s.cols; from += step {
-					j := job{layer: l, bundle: bundle, mb: mb}
-					for nb := from; nb < min(from+step, s.cols); nb++ {
-						index, place = s.outputs(index[:0], place[:0], batch, bundle, mb, nb)
+			for mb := 0; mb < s.rows(batch); mb += height {
+				for nb := 0; nb < s.cols; nb += width {
+					j := job{layer: l, bundle: bundle, mb: mb, nb: nb}
+					j.rows, j.cols = min(height, s.rows(batch)-mb), min(width, s.cols-nb)
+					for b := range j.rows * j.cols {
+						row, col := mb+b%j.rows, nb+b/j.rows
+						index, place = s.outputs(index[:0], place[:0], batch, bundle, row, col)
 						end := length + replyLen(len(index), p.layers[l].Width)
-						j.blocks = append(j.blocks, block{nb, length, end})
+						j.blocks = append(j.blocks, block{row, col, length, end})
 						length = end
 					}
 					all = append(all, j)

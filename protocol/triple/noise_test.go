@@ -7,32 +7,47 @@ import (
 	"testing"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
-// TestProducts covers all spreads, and sums of all lengths modulo four.
+// TestProducts covers all spreads, against lattigo.
 func TestProducts(t *testing.T) {
 	every(t, func(t *testing.T, s *scheme) {
-		e, draw := s.evaluator(), s.sampler([32]byte{5}, "test")
+		draw := s.sampler([32]byte{5}, "test")
 		for spread := 1; spread <= maxSpread; spread *= 2 {
-			for inner := 1; inner <= 6; inner++ {
-				points := degree / spread
-				i := (inner + spread) % len(s.primes)
-				v, w := make([]uint64, inner*points), make([][]uint64, inner)
-				want, got := s.r.NewPoly(), make([]uint64, degree)
-				for j := range w {
-					a, b := s.r.NewPoly(), s.r.NewPoly()
+			const rows = 5
+			inner, points := 1+spread%6, degree/spread
+			f := ntt.Factors{Step: points + ntt.Padding, Spread: spread}
+			f.Row = inner * f.Step
+			f.V = make([]uint64, rows*f.Row)
+			p, b := s.newPanels(1, inner)[0], make([]*lattigo.Poly, inner)
+			for j := range b {
+				b[j] = s.r.NewPoly()
+				draw.uniform(b[j])
+				p.set(j, inner, b[j].Coeffs)
+			}
+			i := (inner + spread) % len(s.primes)
+			got, want := make([]uint64, rows*degree), s.r.NewPoly()
+			for row := range rows {
+				a := s.r.NewPoly()
+				for j := range b {
 					draw.uniform(a)
-					draw.uniform(b)
-					b.Coeffs[i][0], a.Coeffs[i][0] = s.primes[i]-1, s.primes[i]-1
-					copy(v[j*points:], a.Coeffs[i][:points])
-					w[j] = b.Coeffs[i]
-					for x := range degree {
-						a.Coeffs[i][x] = v[j*points+x/spread]
-					}
-					s.r.MulCoeffsMontgomeryAndAdd(a, b, want)
+					copy(f.V[row*f.Row+j*f.Step:], a.Coeffs[i][:points])
 				}
-				if e.products(got, v, w, spread, i); !slices.Equal(got, want.Coeffs[i]) {
+			}
+			s.products(got, rows, f, p, i)
+			for row := range rows {
+				clear(want.Coeffs[i])
+				for j := range b {
+					a := s.r.NewPoly()
+					for x := range degree {
+						a.Coeffs[i][x] = f.V[row*f.Row+j*f.Step+x/spread]
+					}
+					s.r.MForm(a, a)
+					s.r.MulCoeffsMontgomeryAndAdd(a, b[j], want)
+				}
+				if !slices.Equal(got[row*degree:][:degree], want.Coeffs[i]) {
 					t.Fatalf("%d products of spread %d", inner, spread)
 				}
 			}
@@ -40,43 +55,39 @@ func TestProducts(t *testing.T) {
 	})
 }
 
-// TestLongSums adds more of the largest products than 128 bits hold.
+// TestLongSums adds more of the largest products than one panel holds.
 func TestLongSums(t *testing.T) {
 	s, err := schemes[0]()
 	if err != nil {
 		t.Fatal(err)
 	}
-	const inner = 1<<16 + 1<<14 + 3
-	q, m := s.primes[0], s.r.MredParams[0]
-	v, b, w, got := make([]uint64, inner*degree/maxSpread), make([]uint64, degree), make([][]uint64, inner), make([]uint64, degree)
-	for i := range v {
-		v[i] = q - 1
+	const inner = ntt.MaxTerms + 3
+	q := s.primes[0]
+	f := ntt.Factors{V: slices.Repeat([]uint64{q - 1}, inner*(degree/maxSpread+ntt.Padding)), Step: degree/maxSpread + ntt.Padding, Spread: maxSpread}
+	p, top := panel{make([]uint64, inner*degree)}, [][]uint64{slices.Repeat([]uint64{q - 1}, degree)}
+	for j := range inner {
+		p.set(j, inner, top)
 	}
-	for i := range b {
-		b[i] = q - 1
-	}
-	for j := range w {
-		w[j] = b
-	}
-	s.evaluator().products(got, v, w, maxSpread, 0)
-	want := lattigo.BRed(lattigo.MRed(q-1, q-1, q, m), inner, q, s.r.BredParams[0])
-	if i := slices.IndexFunc(got, func(x uint64) bool { return x != want }); i >= 0 {
-		t.Errorf("coefficient %d is %d, want %d", i, got[i], want)
+	got := make([]uint64, degree)
+	s.products(got, 1, f, p, 0)
+	if i := slices.IndexFunc(got, func(x uint64) bool { return x != inner }); i >= 0 {
+		t.Errorf("coefficient %d is %d, want %d", i, got[i], inner) // (−1)² each
 	}
 }
 
 // TestNoise measures what the flooding hides and what decryption tolerates.
 func TestNoise(t *testing.T) {
 	every(t, func(t *testing.T, s *scheme) {
-		const inner, spread = 12, 8
+		const inner, spread, points = 12, 8, degree / 8
 		k := &keys{scheme: s}
 		k.generate([32]byte{1}, [32]byte{2})
-		r, e := rng(t, 0), s.evaluator()
-		acc, sum := s.r.NewPoly(), make([]uint64, degree)
-		as, phases := make([][]uint64, inner), make([]*lattigo.Poly, inner)
-		random := s.sampler([32]byte{3}, "test")
+		r, e, sum := rng(t, 0), k.encryptor(), make([]uint64, degree)
+		f := ntt.Factors{Step: points + ntt.Padding, Spread: spread}
+		f.V = make([]uint64, inner*f.Step)
+		as, phases := make([][]uint64, inner), s.newPanels(1, inner)[0]
+		e.draw = s.sampler([32]byte{3}, "test")
 		for kb := range inner {
-			a, b := values(r, degree/spread, s.width, kb == 0), values(r, degree, s.width, false)
+			a, b := values(r, points, s.width, kb == 0), values(r, degree, s.width, false)
 			for i := range b {
 				b[i] &= ring.Mask(s.width)
 			}
@@ -84,24 +95,25 @@ func TestNoise(t *testing.T) {
 			for j, x := range b {
 				up[j] = x << uint(64-s.width)
 			}
-			random.uniform(c1)
-			s.scaleUp(up, c0)
-			k.encryptTo(c0, c1, random)
-			s.r.MulCoeffsMontgomeryAndAdd(c1, k.secret, c0) // the phase
-			s.r.MForm(c0, c0)
-			as[kb], phases[kb] = a, c0
+			e.draw.uniform(c1)
+			e.scaleUp(up, c0.Coeffs)
+			e.encryptTo(c0, c1)
+			for i, m := range s.mod { // the phase
+				m.MulAdd(c0.Coeffs[i], c1.Coeffs[i], k.secret.Coeffs[i])
+			}
+			phases.set(kb, inner, c0.Coeffs)
+			as[kb] = a
 			negacyclic(sum, a, b, spread)
 		}
+		acc := s.r.NewPoly()
 		for i := range s.primes {
-			t, w := make([]uint64, inner*degree/spread), make([][]uint64, inner)
-			for kb := range inner {
-				e.transform(t[kb*degree/spread:][:degree/spread], as[kb], s.width, i)
-				w[kb] = phases[kb].Coeffs[i]
+			for kb, a := range as {
+				s.transform(f.V[kb*f.Step:][:points], a, s.width, i)
 			}
-			e.products(acc.Coeffs[i], t, w, spread, i)
+			s.products(acc.Coeffs[i], 1, f, phases, i)
 		}
 		s.r.InvNTT(acc, acc)
-		checkNoise(t, s, acc, sum, degree/spread*inner)
+		checkNoise(t, s, acc, sum, points*inner)
 	})
 }
 
@@ -110,7 +122,7 @@ func checkNoise(t *testing.T, s *scheme, acc *lattigo.Poly, sum []uint64, terms 
 		sum[j] <<= uint(64 - s.width)
 	}
 	plain := s.r.NewPoly()
-	s.scaleUp(sum, plain)
+	scaling(s).scaleUp(sum, plain.Coeffs)
 	s.r.Sub(acc, plain, acc)
 	var squares, most float64
 	for _, x := range centred(s, acc) {
@@ -118,9 +130,9 @@ func checkNoise(t *testing.T, s *scheme, acc *lattigo.Poly, sum []uint64, terms 
 		squares, most = squares+f*f, max(most, math.Abs(f))
 	}
 	rms := math.Sqrt(squares / degree)
-	want := math.Sqrt(float64(terms)) * math.Exp2(float64(s.width)) / math.Sqrt(12) * math.Sqrt(sigma*sigma+1./12)
+	want := math.Sqrt(float64(terms)) * math.Exp2(float64(s.width)) / math.Sqrt(12) * math.Sqrt(ntt.Sigma*ntt.Sigma+1./12)
 	t.Logf("%d terms: rms 2^%.2f, predicted 2^%.2f, largest 2^%.2f, flooding 2^%d", terms, math.Log2(rms), math.Log2(want), math.Log2(most), s.floodBits(s.width))
-	if rms > 1.5*want || most > float64(terms)*math.Exp2(float64(s.width-1))*(tail+0.5) {
+	if rms > 1.5*want || most > float64(terms)*math.Exp2(float64(s.width-1))*(ntt.Tail+0.5) {
 		t.Errorf("noise above the bound")
 	}
 }
@@ -144,16 +156,14 @@ func TestDecryptionMargin(t *testing.T) {
 	every(t, func(t *testing.T, s *scheme) {
 		k, e := &keys{scheme: s}, s.evaluator()
 		public := k.generate([32]byte{1}, [32]byte{2})
-		s.r.MForm(public.p0, public.p0)
-		s.r.MForm(public.p1, public.p1)
 		d, random := s.decryptor(k.secret), s.sampler([32]byte{3}, "test")
 		index, mine, theirs := make([]int32, degree), make([]uint64, degree), make([]uint64, degree)
 		for j := range index {
 			index[j] = int32(j)
 		}
 		for _, w := range []int{s.width, s.width - 3} {
-			reply := e.common(nil, s.r.NewPoly(), public.p1, random, w)
-			reply = e.private(reply, s.r.NewPoly(), public.p0, random, index, w, mine)
+			reply := e.common(nil, s.r.NewPoly().Coeffs, public.p1, random, w)
+			reply = e.private(reply, s.r.NewPoly().Coeffs, public.p0, random, index, w, mine)
 			if err := d.open(reply, index, w, theirs); err != nil {
 				t.Fatal(err)
 			}

@@ -7,21 +7,21 @@ import (
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
-// A key is a public key: an encryption of zero, in transformed and Montgomery form.
+// A key is a public key: an encryption of zero, transformed.
 type key struct{ p0, p1 *lattigo.Poly }
 
 // An evaluator makes the replies of one block after the other. It serves one
 // goroutine.
 type evaluator struct {
-	*scheme
+	scaler
 	u       *lattigo.Poly
-	sums    summation
+	small   []int64
+	useful  *lattigo.Poly // the coefficients of a reply, without gaps
 	rounded numbers
-	random  []byte
 }
 
 func (s *scheme) evaluator() *evaluator {
-	return &evaluator{scheme: s, u: s.r.NewPoly(), rounded: makeNumbers(degree), random: make([]byte, blindBytes*degree)}
+	return &evaluator{newScaler(s), s.r.NewPoly(), make([]int64, degree), s.r.NewPoly(), makeNumbers(degree)}
 }
 
 // common finishes the part of a reply that all receivers get:
@@ -29,16 +29,28 @@ func (s *scheme) evaluator() *evaluator {
 //	c1 = round(acc + u·p1 + e1),  u ternary, e1 an error,
 //
 // modulo 2^(k+extra1). It leaves u for [evaluator.private].
-func (e *evaluator) common(dst []byte, acc, p1 *lattigo.Poly, s *sampler, k int) []byte {
-	s.ternary(e.u)
-	e.r.NTT(e.u, e.u)
-	e.r.MulCoeffsMontgomeryAndAdd(e.u, p1, acc)
-	e.r.InvNTT(acc, acc)
-	s.addError(acc)
+func (e *evaluator) common(dst []byte, acc [][]uint64, p1 *lattigo.Poly, s *sampler, k int) []byte {
+	s.ternary(e.small)
+	for i, m := range e.mod {
+		u := e.u.Coeffs[i]
+		clear(u)
+		m.AddSmall(u, e.small)
+		m.Forward(u)
+	}
+	e.finish(acc, p1, s)
 	n := e.rounded
-	e.fractions(acc, nil, n.hi, n.lo)
-	roundTo(n.hi, n.lo, k, extra1)
+	e.basis.Round(n.hi, n.lo, acc, k, extra1)
 	return n.append(dst, k, extra1)
+}
+
+// finish sets acc to the coefficients of acc + u·p + e, e an error.
+func (e *evaluator) finish(acc [][]uint64, p *lattigo.Poly, s *sampler) {
+	s.gaussian(e.small)
+	for i, m := range e.mod {
+		m.MulAdd(acc[i], e.u.Coeffs[i], p.Coeffs[i])
+		m.Inverse(acc[i])
+		m.AddSmall(acc[i], e.small)
+	}
 }
 
 // private finishes the part for the receiver with public key part p0:
@@ -47,29 +59,35 @@ func (e *evaluator) common(dst []byte, acc, p1 *lattigo.Poly, s *sampler, k int)
 //
 // at the coefficients in index, modulo 2^(k+extra0), with e0 an error, r the
 // mask and f the flooding. It sets share = −r.
-func (e *evaluator) private(dst []byte, acc, p0 *lattigo.Poly, s *sampler, index []int32, k int, share []uint64) []byte {
-	e.r.MulCoeffsMontgomeryAndAdd(e.u, p0, acc)
-	e.r.InvNTT(acc, acc)
-	s.addError(acc)
-	random := e.random[:blindBytes*len(index)]
-	s.src.Read(random)
-	e.blind(acc, index, k, random, share)
+func (e *evaluator) private(dst []byte, acc [][]uint64, p0 *lattigo.Poly, s *sampler, index []int32, k int, share []uint64) []byte {
+	e.finish(acc, p0, s)
+	useful := e.useful.Coeffs
+	for i, a := range acc {
+		c := useful[i][:len(index)]
+		for j, at := range index {
+			c[j] = a[at]
+		}
+	}
+	e.blind(useful, k, s.random(blindBytes*len(index)), share[:len(index)])
 	n := e.rounded.first(len(index))
-	e.fractions(acc, index, n.hi, n.lo)
-	roundTo(n.hi, n.lo, k, extra0)
+	e.basis.Round(n.hi, n.lo, useful, k, extra0)
 	return n.append(dst, k, extra0)
 }
 
 // A decryptor opens replies. It serves one goroutine.
+//
+// It multiplies c1 by the secret key over the integers, modulo two primes. That
+// they suffice is in doc.go, Correctness.
 type decryptor struct {
 	*scheme
-	secret *lattigo.Poly // transformed, in Montgomery form
+	secret *lattigo.Poly // transformed
 	c1s    [2][]uint64   // c1·s modulo the first two primes
+	c1     []uint64
 	got    numbers
 }
 
 func (s *scheme) decryptor(secret *lattigo.Poly) *decryptor {
-	return &decryptor{s, secret, [2][]uint64{make([]uint64, degree), make([]uint64, degree)}, makeNumbers(degree)}
+	return &decryptor{s, secret, [2][]uint64{make([]uint64, degree), make([]uint64, degree)}, make([]uint64, degree), makeNumbers(degree)}
 }
 
 // open returns the plaintexts modulo 2ᵏ of the coefficients in index of a reply:
@@ -83,7 +101,14 @@ func (d *decryptor) open(reply []byte, index []int32, k int, share []uint64) err
 	if err := d.got.parse(reply[:split], k, extra1); err != nil {
 		return err
 	}
-	d.timesSecret(k)
+	for i, product := range d.c1s {
+		m := d.mod[i]
+		m.Signed(d.c1, d.got.hi, d.got.lo, k, extra1)
+		m.Forward(d.c1)
+		clear(product)
+		m.MulAdd(product, d.c1, d.secret.Coeffs[i])
+		m.Inverse(product)
+	}
 	n := d.got.first(len(index))
 	if err := n.parse(reply[split:], k, extra0); err != nil {
 		return err
@@ -98,23 +123,6 @@ func (d *decryptor) open(reply []byte, index []int32, k int, share []uint64) err
 		share[j] = (hi>>uint(64-k) + n.lo[j]>>63) & ring.Mask(k)
 	}
 	return nil
-}
-
-// timesSecret multiplies c1 in d.got by the secret key, over the integers: with
-// c1 centred the result is below 2^(k+extra1−1)·N ≤ 2⁸⁸, and two primes give 2¹⁰⁰.
-func (d *decryptor) timesSecret(k int) {
-	for i := range d.c1s {
-		q, m, u := d.primes[i], d.r.MredParams[i], d.r.BredParams[i]
-		up := lattigo.MForm(1<<extra1, q, u)
-		c := d.c1s[i]
-		for j := range c {
-			v := lattigo.MRed(d.residue(ring.Signed(d.got.hi[j], k), i), up, q, m)
-			c[j] = lattigo.CRed(v+d.got.lo[j], q)
-		}
-		d.r.NTTSingle(i, c, c)
-		lattigo.MulCoeffsMontgomeryVec(c, d.secret.Coeffs[i], c, q, m)
-		d.r.InvNTTSingle(i, c, c)
-	}
 }
 
 // centred returns coefficient j of c1·s as a two's complement number.

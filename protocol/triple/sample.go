@@ -2,52 +2,46 @@ package triple
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/internal/prg"
 )
 
 // A sampler draws polynomials from one stream. It serves one goroutine.
 type sampler struct {
 	*scheme
-	src   *source
-	gauss *lattigo.GaussianSampler
+	src *prg.Stream
+	buf []byte
 }
 
 func (s *scheme) sampler(seed [32]byte, label string, index ...uint64) *sampler {
-	src := &source{Stream: prg.NewStream(seed, label, index...)}
-	return &sampler{s, src, lattigo.NewGaussianSampler(src, s.r, sigma, tail)}
+	return &sampler{s, prg.NewStream(seed, label, index...), make([]byte, blindBytes*degree)}
 }
 
-// ternary sets p to independent coefficients, uniform in {−1, 0, 1}: two bits
-// each, drawn again where both are set.
-func (s *sampler) ternary(p *lattigo.Poly) {
-	var buf [512]byte
-	var bits uint64
-	at, have := len(buf), 0
-	for j := range degree {
-		t := uint64(3)
-		for t == 3 {
-			if have == 0 {
-				if at == len(buf) {
-					s.src.Read(buf[:])
-					at = 0
-				}
-				bits, have = binary.LittleEndian.Uint64(buf[at:]), 32
-				at += 8
-			}
-			t, bits, have = bits&3, bits>>2, have-1
-		}
-		for i, q := range s.primes { // 0, 1, and 2 for −1
-			minus := -(t >> 1)
-			p.Coeffs[i][j] = t&^minus | (q-1)&minus
-		}
-	}
-	clear(buf[:])
+// restart goes over to another stream.
+func (s *sampler) restart(seed [32]byte, label string, index ...uint64) {
+	s.src = prg.NewStream(seed, label, index...)
 }
+
+// random returns fresh bytes, up to blindBytes for a coefficient, which are
+// good until the next call.
+func (s *sampler) random(n int) []byte {
+	s.src.Read(s.buf[:n])
+	return s.buf[:n]
+}
+
+// ternary sets p to independent coefficients, uniform in {−1, 0, 1}.
+func (s *sampler) ternary(p []int64) {
+	for !ntt.Ternary(p, s.random(ntt.TernaryBytes*len(p))) {
+	}
+}
+
+// gaussian sets p to independent errors.
+func (s *sampler) gaussian(p []int64) { ntt.Gaussian(p, s.random(ntt.GaussianBytes*len(p))) }
 
 // uniform sets p to independent coefficients, uniform modulo Q. What it draws
 // is part of the wire format, as all parties expand the common polynomials.
@@ -56,7 +50,7 @@ func (s *sampler) uniform(p *lattigo.Poly) {
 	at := len(buf)
 	for i, q := range s.primes {
 		c := p.Coeffs[i]
-		mask := uint64(1)<<uint(s.bits) - 1
+		mask := uint64(1)<<bits.Len64(q) - 1
 		for j := 0; j < degree; {
 			if at == len(buf) {
 				s.src.Read(buf[:])
@@ -64,39 +58,11 @@ func (s *sampler) uniform(p *lattigo.Poly) {
 			}
 			c[j] = binary.LittleEndian.Uint64(buf[at:]) & mask
 			at += 8
-			if c[j] < q { // or, once in 2³⁰ times, again
+			if c[j] < q { // or, once in 2¹⁹ times or less, again
 				j++
 			}
 		}
 	}
-}
-
-// addError adds independent errors to the coefficients of p.
-func (s *sampler) addError(p *lattigo.Poly) {
-	s.gauss.ReadAndAddLvl(len(s.primes)-1, p)
-}
-
-// A source is a stream in the form that lattigo's samplers read.
-type source struct {
-	*prg.Stream
-	clock uint64
-}
-
-func (s *source) Clock(b []byte) {
-	s.Read(b)
-	s.clock++
-}
-
-func (s *source) GetClock() uint64 { return s.clock }
-
-func (s *source) SetClock(b []byte, n uint64) error {
-	if n < s.clock {
-		return errors.New("a stream cannot be rewound")
-	}
-	for s.clock < n {
-		s.Clock(b)
-	}
-	return nil
 }
 
 // newSeed draws a seed from rng.

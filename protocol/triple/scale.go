@@ -2,115 +2,134 @@ package triple
 
 import (
 	"encoding/binary"
+	"math/big"
 	"math/bits"
 
-	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 )
 
 // Plaintexts modulo 2ᵏ are held in the top bits of a word, as multiples of
-// 2^(64−k) modulo 2⁶⁴, so that one scaling by Q/2⁶⁴ serves all k.
+// 2^(64−k) modulo 2⁶⁴, so that one scaling by Q/2⁶⁴ serves all k. With
+// Q = 2⁶⁴·Q₁ + Q₀,
+//
+//	round(Q·x/2⁶⁴) = Q₁·x + round(Q₀·x/2⁶⁴),
+//
+// exactly. Both factors of each product are cut into words of 52 bits, and all
+// of it modulo one prime is a sum of products by constants, which [scales]
+// lists in this order.
+const (
+	partHigh = iota // of x, without the lowest 12 bits
+	partLow         // those
+	partRest        // of round(Q₀·x/2⁶⁴), without the lowest 12 bits
+	partRestLow
+	plainParts
+	partFlood   = iota - 1 // four words of the flooding
+	partCentre  = partFlood + 4
+	floodParts  = partCentre + 1
+	word, lower = 52, 12
+)
 
-// scaled returns round(Q·x/2⁶⁴) mod qᵢ, as a number below 2qᵢ. It is exact:
-// with Q = 2⁶⁴·Q₁ + Q₀ it is Q₁·x + round(Q₀·x/2⁶⁴).
-func (s *scheme) scaled(x uint64, i int) uint64 {
+// stride is the distance of constants: that of [ntt.Factors] of one point.
+const stride = 1 + ntt.Padding
+
+// scales returns the constants modulo a prime. The last is for the centre of
+// the flooding, which depends on the width.
+func scales(m *ntt.Modulus, bigQ *big.Int) []uint64 {
+	high := new(big.Int).Rsh(bigQ, 64)
+	c := make([]uint64, floodParts*stride)
+	for i, x := range []*big.Int{
+		new(big.Int).Lsh(high, lower), high, big.NewInt(1 << lower), big.NewInt(1),
+		big.NewInt(1), power(word), power(2 * word), power(3 * word),
+	} {
+		c[i*stride] = m.Residue(x)
+	}
+	return c
+}
+
+// power returns 2ⁿ.
+func power(n int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(n)) }
+
+// chunk is how many coefficients are scaled at a time, in a near cache.
+const chunk = 512
+
+// A scaler has a buffer for parts. It serves one goroutine.
+type scaler struct {
+	*scheme
+	parts []uint64
+}
+
+func newScaler(s *scheme) scaler { return scaler{s, make([]uint64, chunk*floodParts)} }
+
+// put writes the parts of x for coefficient j, in the form that
+// [ntt.Modulus.AddDot] takes.
+func (s *scaler) put(j, count int, x uint64) []uint64 {
+	at := s.parts[j/8*8*count+j%8:]
 	hi, lo := bits.Mul64(s.low, x)
-	q := s.primes[i]
-	return lattigo.MRed(x, s.high[i], q, s.r.MredParams[i]) + lattigo.BRedAdd(hi+lo>>63, q, s.r.BredParams[i])
+	hi += lo >> 63
+	at[8*partHigh], at[8*partLow] = x>>lower, x&(1<<lower-1)
+	at[8*partRest], at[8*partRestLow] = hi>>lower, hi&(1<<lower-1)
+	return at
+}
+
+// add adds the parts of n coefficients to p from a place on, which has room for
+// a multiple of 8.
+func (s *scaler) add(p [][]uint64, from, n, count int, constants [][]uint64) {
+	whole := (n + 7) &^ 7
+	for i, m := range s.mod {
+		t := ntt.Factors{V: constants[i], Step: stride, Spread: degree}
+		m.AddDot(p[i][from:], 1, whole, 0, t, s.parts[:whole*count], count)
+	}
 }
 
 // scaleUp sets p = round(Q·x/2⁶⁴), coefficient by coefficient.
-func (s *scheme) scaleUp(x []uint64, p *lattigo.Poly) {
-	for i, q := range s.primes {
-		c := p.Coeffs[i][:len(x)]
-		for j, v := range x {
-			c[j] = lattigo.CRed(s.scaled(v, i), q)
+func (s *scaler) scaleUp(x []uint64, p [][]uint64) {
+	for i := range p {
+		clear(p[i])
+	}
+	for from := 0; from < len(x); from += chunk {
+		part := x[from:min(from+chunk, len(x))]
+		for j, v := range part {
+			s.put(j, plainParts, v)
 		}
+		s.add(p, from, len(part), plainParts, s.scales)
 	}
 }
 
-// fractions sets hi, lo to the top 128 bits of p[j]/Q for every j in index:
-//
-//	p/Q ≡ Σ yᵢ/qᵢ mod 1,  yᵢ = p·(Q/qᵢ)⁻¹ mod qᵢ,
-//
-// with yᵢ/qᵢ from a reciprocal, rounded down: the result is at most 3 units of
-// 2⁻¹²⁸ for every prime below p/Q. An index of nil means all coefficients.
-func (s *scheme) fractions(p *lattigo.Poly, index []int32, hi, lo []uint64) {
-	clear(hi)
-	clear(lo)
-	for i, q := range s.primes {
-		c, m := p.Coeffs[i], s.r.MredParams[i]
-		crt, r1, r0, shift := s.crt[i], s.recip[i][0], s.recip[i][1], uint(s.bits-1)
-		for j := range hi {
-			k := j
-			if index != nil {
-				k = int(index[j])
-			}
-			y := lattigo.MRed(c[k], crt, q, m)
-			h1, l1 := bits.Mul64(y, r1)
-			h0, l0 := bits.Mul64(y, r0)
-			w1, carry := bits.Add64(l1, h0, 0)
-			w2 := h1 + carry
-			lo[j], carry = bits.Add64(lo[j], l0>>shift|w1<<(64-shift), 0)
-			hi[j] += (w1>>shift | w2<<(64-shift)) + carry
-		}
-	}
-}
-
-// blindBytes is how much randomness [scheme.blind] takes for a coefficient.
+// blindBytes is how much randomness [scaler.blind] takes for a coefficient.
 const blindBytes = 32
 
-// blind adds round(Q·r/2ᵏ) + f to the coefficients in index of p, where r is
-// the mask, uniform modulo 2ᵏ, and f the flooding, uniform in ±2^(floodBits−1).
-// It returns share = −r. Both are added modulo Q, before anything is rounded.
-func (s *scheme) blind(p *lattigo.Poly, index []int32, k int, random []byte, share []uint64) {
+// blind adds round(Q·r/2ᵏ) + f to all coefficients of p, where r is the mask,
+// uniform modulo 2ᵏ, and f the flooding, uniform in ±2^(floodBits−1). It sets
+// share = −r. Both are added modulo Q, before anything is rounded. p has room
+// for a multiple of 8 coefficients.
+func (s *scaler) blind(p [][]uint64, k int, random []byte, share []uint64) {
 	var cut [3]uint64 // masks of the words of the flooding
 	for w := range cut {
 		cut[w] = 1<<uint(min(max(s.floodBits(k)-64*w, 0), 64)) - 1
 	}
+	constants, half := make([][]uint64, len(s.mod)), power(s.floodBits(k)-1)
+	for i, m := range s.mod {
+		constants[i] = append([]uint64(nil), s.scales[i]...)
+		constants[i][partCentre*stride] = m.Prime() - m.Residue(half)
+	}
 	drop := uint(64 - k)
-	for j := range index {
-		share[j] = -(binary.LittleEndian.Uint64(random[blindBytes*j:]) >> drop)
-	}
-	for i, q := range s.primes {
-		c, m, u := p.Coeffs[i], s.r.MredParams[i], s.r.BredParams[i]
-		half := s.halfFlood(k, i)
-		for j, at := range index {
-			b := random[blindBytes*j:][:blindBytes]
-			v := s.scaled(-share[j]<<drop, i)
-			v += lattigo.BRedAdd(binary.LittleEndian.Uint64(b[8:])&cut[0], q, u)
-			v += lattigo.MRed(binary.LittleEndian.Uint64(b[16:])&cut[1], s.two64[i], q, m)
-			v += lattigo.MRed(binary.LittleEndian.Uint64(b[24:])&cut[2], s.two128[i], q, m)
-			c[at] = lattigo.BRedAdd(c[at]+v+q-half, q, u) // a sum of seven numbers below q < 2⁵⁷
+	const mask = 1<<word - 1
+	for from := 0; from < len(share); from += chunk {
+		part := share[from:min(from+chunk, len(share))]
+		for j := range part {
+			b := random[blindBytes*(from+j):][:blindBytes]
+			r := binary.LittleEndian.Uint64(b) >> drop
+			part[j] = -r
+			at := s.put(j, floodParts, r<<drop)
+			f0 := binary.LittleEndian.Uint64(b[8:]) & cut[0]
+			f1 := binary.LittleEndian.Uint64(b[16:]) & cut[1]
+			f2 := binary.LittleEndian.Uint64(b[24:]) & cut[2]
+			at[8*partFlood] = f0 & mask
+			at[8*(partFlood+1)] = (f0>>52 | f1<<12) & mask
+			at[8*(partFlood+2)] = (f1>>40 | f2<<24) & mask
+			at[8*(partFlood+3)] = f2 >> 28
+			at[8*partCentre] = 1
 		}
-	}
-}
-
-// halfFlood returns 2^(floodBits−1) mod qᵢ.
-func (s *scheme) halfFlood(k, i int) uint64 {
-	q, m := s.primes[i], s.r.MredParams[i]
-	e := s.floodBits(k) - 1
-	x := uint64(1) << uint(e%64)
-	x = lattigo.BRedAdd(x, q, s.r.BredParams[i])
-	for ; e >= 64; e -= 64 {
-		x = lattigo.MRed(x, s.two64[i], q, m)
-	}
-	return x
-}
-
-// roundTo rounds the fraction (hi, lo)/2¹²⁸ to k+extra bits: those of weight
-// 2⁻¹..2⁻ᵏ in hi, the rest in lo.
-func roundTo(hi, lo []uint64, k, extra int) {
-	w := k + extra
-	for j := range hi {
-		var h, l uint64 // half a unit: 2^(127−w)
-		if w < 64 {
-			h = 1 << uint(63-w)
-		} else {
-			l = 1 << uint(127-w)
-		}
-		l, carry := bits.Add64(lo[j], l, 0)
-		h += hi[j] + carry
-		hi[j] = h >> uint(64-k)
-		lo[j] = (h<<uint(k) | l>>uint(64-k)) >> uint(64-extra)
+		s.add(p, from, len(part), floodParts, constants)
 	}
 }

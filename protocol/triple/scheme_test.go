@@ -4,9 +4,15 @@ import (
 	"errors"
 	"math"
 	"math/big"
-	"math/rand/v2"
 	"testing"
+
+	"github.com/tacit-mpc/tacit/internal/ntt"
 )
+
+func scaling(s *scheme) *scaler {
+	e := newScaler(s)
+	return &e
+}
 
 // every runs f for every suite.
 func every(t *testing.T, f func(t *testing.T, s *scheme)) {
@@ -28,7 +34,7 @@ func TestParameters(t *testing.T) {
 			t.Errorf("log Q is %d", s.logQ())
 		}
 		for _, q := range s.primes {
-			if !new(big.Int).SetUint64(q).ProbablyPrime(20) || q%(2*degree) != 1 || q>>uint(s.bits) != 0 {
+			if !new(big.Int).SetUint64(q).ProbablyPrime(20) || q%(2*degree) != 1 {
 				t.Errorf("prime %#x", q)
 			}
 		}
@@ -37,7 +43,7 @@ func TestParameters(t *testing.T) {
 				continue
 			}
 			// The mean error over the width of the flooding, for terms up to 2¹⁶.
-			rms := math.Exp2(8+float64(k))/math.Sqrt(12)*math.Sqrt(sigma*sigma+1./12) + math.Exp2(9)
+			rms := math.Exp2(8+float64(k))/math.Sqrt(12)*math.Sqrt(ntt.Sigma*ntt.Sigma+1./12) + math.Exp2(9)
 			distance := math.Log2(0.8*rms) - float64(s.floodBits(k)) + math.Log2(limit)
 			if distance > -40 {
 				t.Errorf("width %d: all replies together are 2^%.1f from uniform", k, distance)
@@ -57,7 +63,7 @@ func TestScaleUp(t *testing.T) {
 		x := values(rng(t, 0), 500, 64, false)
 		copy(x, []uint64{0, 1, 1 << 63, ^uint64(0), 1<<63 - 1})
 		p := s.r.NewPoly()
-		s.scaleUp(x, p)
+		scaling(s).scaleUp(x, p.Coeffs)
 		for j, v := range x {
 			want := scaledBig(s.r.ModulusBigint, v)
 			for i, q := range s.primes {
@@ -69,79 +75,20 @@ func TestScaleUp(t *testing.T) {
 	})
 }
 
-// TestFractions compares the 128-bit fractions with big integers: they are at
-// most 3 units for every prime too small.
-func TestFractions(t *testing.T) {
-	every(t, func(t *testing.T, s *scheme) {
-		p := s.r.NewPoly()
-		s.sampler([32]byte{1}, "test").uniform(p)
-		for i, q := range s.primes { // and the ends of the range
-			p.Coeffs[i][0], p.Coeffs[i][1], p.Coeffs[i][2] = 0, 1, q-1
-		}
-		x := make([]*big.Int, degree)
-		s.r.PolyToBigint(p, x)
-		index := []int32{0, 1, 2}
-		for j := int32(3); j < degree; j += 7 {
-			index = append(index, j)
-		}
-		n := makeNumbers(len(index))
-		s.fractions(p, index, n.hi, n.lo)
-		for j, at := range index {
-			want := new(big.Int).Lsh(x[at], 128)
-			want.Div(want, s.r.ModulusBigint)
-			got := new(big.Int).SetUint64(n.hi[j])
-			got.Lsh(got, 64).Or(got, new(big.Int).SetUint64(n.lo[j]))
-			diff := want.Sub(want, got) // modulo 2¹²⁸, as a fraction near 1 may become 0
-			diff.And(diff, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 128), big.NewInt(1)))
-			if diff.Cmp(big.NewInt(int64(3*len(s.primes)))) > 0 {
-				t.Fatalf("coefficient %d: off by %v", at, diff)
-			}
-		}
-	})
-}
-
-// TestRoundTo covers widths on both sides of a word.
-func TestRoundTo(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	for _, extra := range []int{extra0, extra1} {
-		for k := 1; k <= 64; k++ {
-			hi, lo := []uint64{r.Uint64(), ^uint64(0)}, []uint64{r.Uint64(), ^uint64(0)}
-			var want []*big.Int
-			for j := range hi {
-				x := new(big.Int).SetUint64(hi[j])
-				x.Lsh(x, 64).Or(x, new(big.Int).SetUint64(lo[j]))
-				x.Add(x, new(big.Int).Lsh(big.NewInt(1), uint(127-k-extra))).Rsh(x, uint(128-k-extra))
-				want = append(want, x.And(x, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(k+extra)), big.NewInt(1))))
-			}
-			roundTo(hi, lo, k, extra)
-			for j := range hi {
-				got := new(big.Int).SetUint64(hi[j])
-				got.Lsh(got, uint(extra)).Or(got, new(big.Int).SetUint64(lo[j]))
-				if got.Cmp(want[j]) != 0 {
-					t.Fatalf("k = %d, extra %d: %v, want %v", k, extra, got, want[j])
-				}
-			}
-		}
-	}
-}
-
 // TestBlindIsMaskAndFlooding removes the mask and finds the flooding uniform in
 // its range, below a quarter of the distance of two plaintexts.
 func TestBlindIsMaskAndFlooding(t *testing.T) {
 	every(t, func(t *testing.T, s *scheme) {
 		for _, k := range []int{s.width, max(1, s.width-20)} {
-			p, index, share := s.r.NewPoly(), make([]int32, degree), make([]uint64, degree)
-			for j := range index {
-				index[j] = int32(j)
-			}
+			p, share := s.r.NewPoly(), make([]uint64, degree)
 			random := make([]byte, blindBytes*degree)
 			s.sampler([32]byte{byte(k)}, "test").src.Read(random)
-			s.blind(p, index, k, random, share)
+			scaling(s).blind(p.Coeffs, k, random, share)
 			up, mask := make([]uint64, degree), s.r.NewPoly()
 			for j := range up {
 				up[j] = -share[j] << uint(64-k)
 			}
-			s.scaleUp(up, mask)
+			scaling(s).scaleUp(up, mask.Coeffs)
 			s.r.Sub(p, mask, p)
 			quarter := new(big.Float).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(s.floodBits(k)-1)))
 			var sum, squares float64
@@ -171,7 +118,7 @@ func TestTernary(t *testing.T) {
 		t.Fatal(err)
 	}
 	draw := s.sampler([32]byte{7}, "test")
-	p := s.r.NewPoly()
+	p := make([]int64, degree)
 	const polys = 20
 	var single [3]float64
 	var pairs [9]float64
@@ -179,14 +126,9 @@ func TestTernary(t *testing.T) {
 		draw.ternary(p)
 		last := -1
 		for j := range degree {
-			v := 2
-			if x := p.Coeffs[0][j]; x < 2 {
-				v = int(x)
-			}
-			for i, q := range s.primes {
-				if want := []uint64{0, 1, q - 1}[v]; p.Coeffs[i][j] != want {
-					t.Fatalf("coefficient %d is %d modulo prime %d, %d modulo prime 0", j, p.Coeffs[i][j], i, p.Coeffs[0][j])
-				}
+			v := int(p[j] + 1)
+			if v < 0 || v > 2 {
+				t.Fatalf("coefficient %d is %d", j, p[j])
 			}
 			single[v]++
 			if last >= 0 {
@@ -221,27 +163,21 @@ func TestErrorsAreGaussian(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	draw, p := s.sampler([32]byte{8}, "test"), s.r.NewPoly()
+	draw, p := s.sampler([32]byte{8}, "test"), make([]int64, degree)
 	var sum, squares float64
 	const polys = 10
 	for range polys {
-		for i := range p.Coeffs {
-			clear(p.Coeffs[i])
-		}
-		draw.addError(p)
-		for _, x := range p.Coeffs[0] {
-			e := float64(int64(x))
-			if x > s.primes[0]/2 {
-				e = float64(int64(x - s.primes[0]))
-			}
-			if math.Abs(e) > tail {
+		draw.gaussian(p)
+		for _, x := range p {
+			e := float64(x)
+			if math.Abs(e) > ntt.Tail {
 				t.Fatalf("error %f", e)
 			}
 			sum, squares = sum+e, squares+e*e
 		}
 	}
 	n := float64(polys * degree)
-	if mean, std := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 5*sigma/math.Sqrt(n) || math.Abs(std-sigma) > 0.05 {
+	if mean, std := sum/n, math.Sqrt(squares/n); math.Abs(mean) > 5*ntt.Sigma/math.Sqrt(n) || math.Abs(std-ntt.Sigma) > 0.05 {
 		t.Errorf("mean %f, standard deviation %f", mean, std)
 	}
 }
@@ -250,8 +186,10 @@ func TestErrorsAreGaussian(t *testing.T) {
 func TestSelfTestFindsFaults(t *testing.T) {
 	for name, plant := range map[string]func(s *scheme){
 		"transform": func(s *scheme) { s.r.NttPsi[1][3]++ },
+		"inverse":   func(s *scheme) { s.r.NttPsiInv[1][3]++ },
 		"scaling":   func(s *scheme) { s.low ^= 1 << 62 },
-		"fractions": func(s *scheme) { s.crt[0]++ },
+		"constants": func(s *scheme) { s.scales[1][stride*partLow]++ },
+		"fractions": func(s *scheme) { s.basis = ntt.NewBasis(s.mod[1], s.mod[0], s.mod[2], s.mod[3]) },
 		"opening":   func(s *scheme) { s.garner++ },
 	} {
 		s, err := newScheme(0)

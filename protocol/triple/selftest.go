@@ -3,8 +3,9 @@ package triple
 import (
 	"errors"
 	"math/big"
+	"slices"
 
-	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
@@ -23,33 +24,43 @@ func (s *scheme) selfTest() error {
 	return nil
 }
 
-// transformsNest checks [evaluator.transform] against the transform of N points.
+// transformsNest checks that transforms are those of lattigo, with the prefix
+// property of [scheme.transform].
 func (s *scheme) transformsNest() bool {
 	const points = degree / 64
 	v, short, full := testVector(points, s.width), make([]uint64, points), make([]uint64, degree)
-	e := s.evaluator()
-	for i := range s.primes {
+	for i, m := range s.mod {
 		clear(full)
-		for j, x := range v {
-			full[j*degree/points] = s.residue(ring.Signed(x, s.width), i)
+		m.Signed(short, v, nil, s.width, 0)
+		for j, x := range short {
+			full[j*degree/points] = x
 		}
+		ours := slices.Clone(full)
 		s.r.NTTSingle(i, full, full)
-		e.transform(short, v, s.width, i)
+		m.Forward(ours)
+		s.transform(short, v, s.width, i)
 		for j, x := range full {
-			if x != short[j*points/degree] {
+			if x != short[j*points/degree] || x != ours[j] {
 				return false
 			}
+		}
+		full[1], ours[1] = 0, 0 // so that the inverse meets all coefficients
+		s.r.InvNTTSingle(i, full, full)
+		if m.Inverse(ours); !slices.Equal(ours, full) {
+			return false
 		}
 	}
 	return true
 }
 
-// scalesExactly checks [scheme.scaled] against big integers.
+// scalesExactly checks [scaler.scaleUp] against big integers.
 func (s *scheme) scalesExactly() bool {
-	for _, x := range append(testVector(20, 64), 0, 1, 1<<63, ^uint64(0)) {
-		want := scaledBig(s.r.ModulusBigint, x)
-		for i, q := range s.primes {
-			if s.scaled(x, i)%q != new(big.Int).Mod(want, new(big.Int).SetUint64(q)).Uint64() {
+	x, p, e := append(testVector(20, 64), 0, 1, 1<<63, ^uint64(0)), s.r.NewPoly(), newScaler(s)
+	e.scaleUp(x, p.Coeffs)
+	for j, v := range x {
+		want := scaledBig(s.r.ModulusBigint, v)
+		for i, m := range s.mod {
+			if p.Coeffs[i][j] != m.Residue(want) {
 				return false
 			}
 		}
@@ -76,26 +87,28 @@ func (s *scheme) multipliesExactly() bool {
 	for j, x := range b {
 		up[j] = x << uint(64-s.width)
 	}
-	random := s.sampler([32]byte{3}, labelError)
-	random.uniform(c1)
-	s.scaleUp(up, c0)
-	k.encryptTo(c0, c1, random)
-	for _, p := range []*lattigo.Poly{public.p0, public.p1, c0, c1} {
-		s.r.MForm(p, p)
-	}
+	en := k.encryptor()
+	en.draw = s.sampler([32]byte{3}, labelError)
+	en.draw.uniform(c1)
+	en.scaleUp(up, c0.Coeffs)
+	en.encryptTo(c0, c1)
 
-	e := s.evaluator()
+	const points = degree / spread
+	e, random := s.evaluator(), en.draw
 	acc0, acc1 := s.r.NewPoly(), s.r.NewPoly()
-	t := make([]uint64, len(a))
+	t := ntt.Factors{V: make([]uint64, points+ntt.Padding), Step: points + ntt.Padding, Spread: spread}
+	panels := s.newPanels(2, 1)
+	panels[0].set(0, 1, c0.Coeffs)
+	panels[1].set(0, 1, c1.Coeffs)
 	for i := range s.primes {
-		e.transform(t, a, s.width, i)
-		e.products(acc0.Coeffs[i], t, [][]uint64{c0.Coeffs[i]}, spread, i)
-		e.products(acc1.Coeffs[i], t, [][]uint64{c1.Coeffs[i]}, spread, i)
+		s.transform(t.V[:points], a, s.width, i)
+		s.products(acc0.Coeffs[i], 1, t, panels[0], i)
+		s.products(acc1.Coeffs[i], 1, t, panels[1], i)
 	}
 	index := []int32{0, 1, spread, 4095, degree - 1}
 	mine, theirs := make([]uint64, len(index)), make([]uint64, len(index))
-	reply := e.common(nil, acc1, public.p1, random, s.width)
-	reply = e.private(reply, acc0, public.p0, random, index, s.width, mine)
+	reply := e.common(nil, acc1.Coeffs, public.p1, random, s.width)
+	reply = e.private(reply, acc0.Coeffs, public.p0, random, index, s.width, mine)
 	if err := s.decryptor(k.secret).open(reply, index, s.width, theirs); err != nil {
 		return false
 	}

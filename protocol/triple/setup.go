@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -34,16 +35,17 @@ type Context struct {
 // keys are those of one suite.
 type keys struct {
 	*scheme
-	secret *lattigo.Poly // transformed, in Montgomery form
-	public []key         // of every party; ours is not used
+	secret *lattigo.Poly // transformed
+	minus  *lattigo.Poly // −secret, transformed
+	public []key         // of every party; of ours p1 alone
 }
 
-// A resident is what stays of the masks of one layer: the ciphertexts by block,
-// transformed and in Montgomery form, and our own share in the clear.
+// A resident is what stays of the masks of one layer: the ciphertexts,
+// transformed, a panel for every party, bundle and column block, and our own
+// share in the clear. Our own panels are the common part, c1.
 type resident struct {
-	c1  []*lattigo.Poly
-	c0  [][]*lattigo.Poly // by party; ours is nil
-	own *ring.Filter
+	panels [][]panel // by party, then block
+	own    *ring.Filter
 }
 
 // Ciphertexts returns how many ciphertexts this party has made, as [Cost]
@@ -143,7 +145,7 @@ const seedBytes = 2 * sha256.Size
 // agree returns the common seed, a hash of the contributions of all parties.
 func (c *Context) agree(m *transport.Mesh, own [32]byte, batch int) (seed [32]byte, err error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "tacit/triple/plan %d %d %v", c.n, batch, c.layers)
+	fmt.Fprintf(h, "tacit/triple/plan %d %d %v %v", c.n, batch, c.layers, suites)
 	digest := h.Sum(nil)
 	all, err := m.Broadcast(stepSeed, append(own[:], digest...))
 	if err != nil {
@@ -179,28 +181,27 @@ func (c *Context) encrypt(m *transport.Mesh, common, seed [32]byte, b [][]uint64
 		own := k.generate(common, seed)
 		c.made.Add(1)
 		msg = k.appendPoly(msg, own.p0)
-		k.r.MForm(own.p1, own.p1)
 		for j := range k.public {
 			k.public[j].p1 = own.p1
 		}
 	}
 	for l := range c.masks {
-		n := c.shapes[l].weightBlocks()
-		c.masks[l].c1 = make([]*lattigo.Poly, n)
+		n, inner := c.shapes[l].weightBlocks(), c.shapes[l].inner
 		k := c.suites[c.suite(l)]
+		panels := k.newPanels(n/inner, inner)
 		start, size := len(msg), k.polyBytes()
 		msg = append(msg, make([]byte, n*size)...)
 		err := parallel(m, n, func() func(int) error {
-			w, p0 := make([]uint64, degree), k.r.NewPoly()
+			w, c0, c1 := make([]uint64, degree), k.r.NewPoly(), k.r.NewPoly()
+			e := k.encryptor()
 			return func(i int) error {
-				c1 := k.r.NewPoly()
 				k.sampler(common, labelCommon, uint64(l), uint64(i)).uniform(c1)
 				c.encode(w, b[l], l, i)
-				k.scaleUp(w, p0)
-				k.encryptTo(p0, c1, k.sampler(seed, labelError, uint64(l), uint64(i)))
-				k.appendPoly(msg[start+i*size:][:0], p0)
-				k.r.MForm(c1, c1)
-				c.masks[l].c1[i] = c1
+				e.scaleUp(w, c0.Coeffs)
+				e.draw.restart(seed, labelError, uint64(l), uint64(i))
+				e.encryptTo(c0, c1)
+				k.appendPoly(msg[start+i*size:][:0], c0)
+				panels[i/inner].set(i%inner, inner, c1.Coeffs)
 				c.made.Add(1)
 				return nil
 			}
@@ -208,22 +209,53 @@ func (c *Context) encrypt(m *transport.Mesh, common, seed [32]byte, b [][]uint64
 		if err != nil {
 			return nil, err
 		}
+		c.masks[l].panels = make([][]panel, c.n)
+		c.masks[l].panels[c.self] = panels
 	}
 	return msg, nil
 }
 
 // generate makes the secret key and returns the public one, transformed.
 func (k *keys) generate(common, seed [32]byte) key {
-	s := k.sampler(seed, labelSecret, uint64(k.index))
-	k.secret = k.r.NewPoly()
-	s.ternary(k.secret)
-	k.r.NTT(k.secret, k.secret)
-	k.r.MForm(k.secret, k.secret)
+	s, small := k.sampler(seed, labelSecret, uint64(k.index)), make([]int64, degree)
+	s.ternary(small)
+	k.secret, k.minus = k.r.NewPoly(), k.r.NewPoly()
+	for i, m := range k.mod {
+		m.AddSmall(k.secret.Coeffs[i], small)
+		m.Forward(k.secret.Coeffs[i])
+	}
+	k.r.Neg(k.secret, k.minus)
+	clear(small)
 
 	own := key{k.r.NewPoly(), k.r.NewPoly()}
+	e := k.encryptor()
+	e.draw = s
 	k.sampler(common, labelKey, uint64(k.index)).uniform(own.p1)
-	k.encryptTo(own.p0, own.p1, s)
+	e.encryptTo(own.p0, own.p1)
 	return own
+}
+
+// An encryptor makes ciphertexts. It serves one goroutine.
+type encryptor struct {
+	scaler
+	keys  *keys
+	draw  *sampler
+	small []int64
+}
+
+func (k *keys) encryptor() *encryptor {
+	return &encryptor{newScaler(k.scheme), k, &sampler{k.scheme, nil, make([]byte, ntt.GaussianBytes*degree)}, make([]int64, degree)}
+}
+
+// encryptTo sets p0 = NTT(p0 + e) − p1∘s, where p1 is transformed already.
+func (e *encryptor) encryptTo(p0, p1 *lattigo.Poly) {
+	e.draw.gaussian(e.small)
+	for i, m := range e.mod {
+		c := p0.Coeffs[i]
+		m.AddSmall(c, e.small)
+		m.Forward(c)
+		m.MulAdd(c, p1.Coeffs[i], e.keys.minus.Coeffs[i])
+	}
 }
 
 // encode sets w to block i of the masks b of layer l, in the top bits.
@@ -235,18 +267,8 @@ func (c *Context) encode(w, b []uint64, l, i int) {
 	}
 }
 
-// encryptTo sets p0 = NTT(p0 + e) − p1∘s, where p1 is transformed already.
-func (k *keys) encryptTo(p0, p1 *lattigo.Poly, s *sampler) {
-	s.addError(p0)
-	k.r.NTT(p0, p0)
-	k.r.MulCoeffsMontgomeryAndSub(p1, k.secret, p0)
-}
-
 // receive checks and keeps the keys and ciphertexts of the other parties.
 func (c *Context) receive(m *transport.Mesh, msgs [][]byte) error {
-	for l := range c.masks {
-		c.masks[l].c0 = make([][]*lattigo.Poly, c.n)
-	}
 	for j, msg := range msgs {
 		if j == c.self {
 			continue
@@ -255,42 +277,34 @@ func (c *Context) receive(m *transport.Mesh, msgs [][]byte) error {
 			if k == nil {
 				continue
 			}
-			p0, err := k.parse(msg)
-			if err != nil {
+			p0 := k.r.NewPoly()
+			if err := k.parsePoly(p0, msg); err != nil {
 				return &transport.PeerError{Party: j, Step: stepKeys, Err: fmt.Errorf("public key: %w", err)}
 			}
 			k.public[j].p0 = p0
 			msg = msg[k.polyBytes():]
 		}
 		for l := range c.masks {
-			n := c.shapes[l].weightBlocks()
-			k, c0 := c.suites[c.suite(l)], make([]*lattigo.Poly, n)
+			n, inner := c.shapes[l].weightBlocks(), c.shapes[l].inner
+			k := c.suites[c.suite(l)]
+			panels := k.newPanels(n/inner, inner)
 			err := parallel(m, n, func() func(int) error {
-				return func(i int) (err error) {
-					c0[i], err = k.parse(msg[i*k.polyBytes():])
-					if err != nil {
-						err = &transport.PeerError{Party: j, Step: stepKeys, Err: fmt.Errorf("layer %d, ciphertext %d: %w", l, i, err)}
+				c0 := k.r.NewPoly()
+				return func(i int) error {
+					if err := k.parsePoly(c0, msg[i*k.polyBytes():]); err != nil {
+						return &transport.PeerError{Party: j, Step: stepKeys, Err: fmt.Errorf("layer %d, ciphertext %d: %w", l, i, err)}
 					}
-					return err
+					panels[i/inner].set(i%inner, inner, c0.Coeffs)
+					return nil
 				}
 			})
 			if err != nil {
 				return err
 			}
-			c.masks[l].c0[j] = c0
+			c.masks[l].panels[j] = panels
 			msg = msg[n*k.polyBytes():]
 		}
 		msgs[j] = nil // which may be large
 	}
 	return nil
-}
-
-// parse reads a transformed polynomial and puts it in Montgomery form.
-func (k *keys) parse(b []byte) (*lattigo.Poly, error) {
-	p := k.r.NewPoly()
-	if err := k.parsePoly(p, b); err != nil {
-		return nil, err
-	}
-	k.r.MForm(p, p)
-	return p, nil
 }

@@ -8,15 +8,11 @@ import (
 	"sync"
 
 	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 )
 
-// Parameters common to all suites: the degree N of the ring ℤ_Q[X]/(Xᴺ+1), and
-// the error distribution, a Gaussian rounded to integers and cut at ±tail.
-const (
-	degree = 1 << 13
-	sigma  = 3.2
-	tail   = 19
-)
+// degree is N, that of the ring ℤ_Q[X]/(Xᴺ+1), common to all suites.
+const degree = 1 << 13
 
 // Bits of the moduli of a reply beyond those of the plaintext: a reply carries
 // c1 modulo 2^(k+extra1) and c0 modulo 2^(k+extra0). See doc.go, Correctness.
@@ -29,15 +25,15 @@ const (
 // doc.go, Security, for how Q follows from the width.
 type suite struct {
 	width  int
-	bits   int      // of every prime; the primes are the largest of that size
-	primes []uint64 // ≡ 1 mod 2N; their product is Q
+	primes []uint64 // ≡ 1 mod 2N, the largest of their sizes; their product is Q
 }
 
-// suites are ordered by width. A layer uses the first that is wide enough.
+// suites are ordered by width. A layer uses the first that is wide enough. The
+// first two primes are the largest: see [decryptor].
 var suites = [...]suite{
-	{40, 56, []uint64{0xfffffffffb4001, 0xfffffffff78001, 0xfffffffff70001}},
-	{56, 50, []uint64{0x3ffffffffc001, 0x3fffffffcc001, 0x3ffffffef4001, 0x3ffffffe94001}},
-	{64, 53, []uint64{0x1ffffffffb4001, 0x1ffffffffa4001, 0x1ffffffff9c001, 0x1ffffffff38001}},
+	{40, []uint64{0x3fffffa8001, 0x3fffff3c001, 0x3fffff0c001, 0x3ffffeec001}},
+	{56, []uint64{0xfffffdc001, 0xfffff4c001, 0xfffff3c001, 0xffffe80001, 0xffffe74001}},
+	{64, []uint64{0x7fffffd8001, 0x7fffffc8001, 0x3fffffa8001, 0x3fffff3c001, 0x3fffff0c001}},
 }
 
 func suiteOf(width int) int {
@@ -45,7 +41,12 @@ func suiteOf(width int) int {
 }
 
 // logQ is the bit length of Q.
-func (s *suite) logQ() int { return s.bits * len(s.primes) }
+func (s *suite) logQ() (sum int) {
+	for _, q := range s.primes {
+		sum += bits.Len64(q)
+	}
+	return sum
+}
 
 // floodBits is the logarithm of the number of values of the flooding, which is
 // uniform in ±Q/2^(k+2), a quarter of the distance of two plaintexts mod 2ᵏ.
@@ -58,16 +59,13 @@ func (s *suite) polyBytes() int { return degree * s.logQ() / 8 }
 type scheme struct {
 	suite
 	r     *lattigo.Ring
+	mod   []*ntt.Modulus
+	basis *ntt.Basis
 	index int // in suites
 
-	low    uint64      // Q mod 2⁶⁴
-	high   []uint64    // ⌊Q/2⁶⁴⌋ mod qᵢ, in Montgomery form
-	crt    []uint64    // (Q/qᵢ)⁻¹ mod qᵢ, in Montgomery form
-	recip  [][2]uint64 // ⌊2^(127+bits)/qᵢ⌋: high and low word
-	wrap   []uint64    // −2⁶⁴ mod qᵢ
-	two64  []uint64    // 2⁶⁴ mod qᵢ, in Montgomery form
-	two128 []uint64    // 2¹²⁸ mod qᵢ, in Montgomery form
-	garner uint64      // q₀⁻¹ mod q₁, in Montgomery form
+	low    uint64     // Q mod 2⁶⁴
+	scales [][]uint64 // by prime: constants of sums, see scale.go
+	garner uint64     // q₀⁻¹ mod q₁, in Montgomery form
 }
 
 // schemes holds the tables of each suite once it has been used: functions of
@@ -99,30 +97,17 @@ func newScheme(index int) (*scheme, error) {
 	if bigQ.BitLen() != s.logQ() {
 		return nil, fmt.Errorf("the modulus has %d bits, not %d", bigQ.BitLen(), s.logQ())
 	}
-	two64 := new(big.Int).Lsh(big.NewInt(1), 64)
-	high, low := new(big.Int).DivMod(bigQ, two64, new(big.Int))
-	s.low = low.Uint64()
+	s.low = new(big.Int).And(bigQ, new(big.Int).SetUint64(1<<64-1)).Uint64()
 	for i, q := range s.primes {
-		bq := new(big.Int).SetUint64(q)
-		mont := func(x *big.Int) uint64 {
-			return lattigo.MForm(new(big.Int).Mod(x, bq).Uint64(), q, r.BredParams[i])
+		m, err := ntt.New(q, lattigo.InvMForm(r.PsiMont[i], q, r.MredParams[i]), degree)
+		if err != nil {
+			return nil, err
 		}
-		s.high = append(s.high, mont(high))
-		s.crt = append(s.crt, mont(new(big.Int).ModInverse(new(big.Int).Div(bigQ, bq), bq)))
-		recip := new(big.Int).Lsh(big.NewInt(1), 127+uint(bits.Len64(q)))
-		hi, lo := recip.Div(recip, bq).DivMod(recip, two64, new(big.Int))
-		s.recip = append(s.recip, [2]uint64{hi.Uint64(), lo.Uint64()})
-		s.wrap = append(s.wrap, q-new(big.Int).Mod(two64, bq).Uint64())
-		s.two64 = append(s.two64, mont(two64))
-		s.two128 = append(s.two128, mont(new(big.Int).Mul(two64, two64)))
+		s.mod = append(s.mod, m)
+		s.scales = append(s.scales, scales(m, bigQ))
 	}
+	s.basis = ntt.NewBasis(s.mod...)
 	q0, q1 := new(big.Int).SetUint64(s.primes[0]), new(big.Int).SetUint64(s.primes[1])
 	s.garner = lattigo.MForm(q0.ModInverse(q0, q1).Uint64(), s.primes[1], r.BredParams[1])
 	return s, nil
-}
-
-// residue returns v mod qᵢ, below qᵢ.
-func (s *scheme) residue(v int64, i int) uint64 {
-	q := s.primes[i]
-	return lattigo.CRed(lattigo.BRedAdd(uint64(v), q, s.r.BredParams[i])+s.wrap[i]&uint64(v>>63), q)
 }

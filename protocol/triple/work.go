@@ -3,7 +3,7 @@ package triple
 import (
 	"fmt"
 
-	lattigo "github.com/ldsec/lattigo/v2/ring"
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -19,8 +19,8 @@ func (c *Context) makeReplies(m *transport.Mesh, jobs []job, seed [32]byte, a []
 			}
 			(*w).multiply(j, a[j.layer], batch)
 			for b := range j.blocks {
-				s := (*w).eval.sampler(seed, labelReply, uint64(i), uint64(b))
-				(*w).finish(j, b, s, batch, out, z[j.layer])
+				(*w).draw.restart(seed, labelReply, uint64(i), uint64(b))
+				(*w).finish(j, b, batch, out, z[j.layer])
 			}
 			return nil
 		}
@@ -33,77 +33,85 @@ type replier struct {
 	c            *Context
 	keys         *keys
 	eval         *evaluator
-	acc          [][]*lattigo.Poly // by block of the job, then by party; ours is the common part
-	v, t         []uint64          // the rows of A of a job, and their transforms
-	factors      [][]uint64
+	draw         *sampler
+	acc          [][][]uint64 // by party, ours being the common part, then by prime: the blocks of a job
+	v, t         []uint64     // the rows of A of a job, and their transforms
 	index, place []int32
 	share        []uint64
 	c1           []byte
 }
 
 func newReplier(c *Context, k *keys) *replier {
-	return &replier{c: c, keys: k, eval: k.evaluator(), acc: make([][]*lattigo.Poly, c.together()), share: make([]uint64, degree)}
+	w := &replier{c: c, keys: k, eval: k.evaluator(), share: make([]uint64, degree)}
+	w.draw = &sampler{k.scheme, nil, make([]byte, blindBytes*degree)}
+	for range c.n {
+		var acc [][]uint64
+		for range k.primes {
+			acc = append(acc, make([]uint64, c.together()*degree))
+		}
+		w.acc = append(w.acc, acc)
+	}
+	return w
 }
 
-// multiply sets acc to Σ A·c1 and Σ A·c0ⱼ, transformed.
+// multiply sets acc to Σ A·c1 and Σ A·c0ⱼ, transformed, for all blocks of a job,
+// those of a column next to each other.
 func (w *replier) multiply(j job, a []uint64, batch int) {
-	s, b, width := w.c.shapes[j.layer], &w.c.masks[j.layer], w.c.layers[j.layer].Width
+	s, width := w.c.shapes[j.layer], w.c.layers[j.layer].Width
 	points := degree / s.spread
-	if n := s.inner * points; len(w.v) < n {
+	t := ntt.Factors{Step: points + ntt.Padding, Spread: s.spread}
+	t.Row = s.inner * t.Step
+	if n := j.rows * t.Row; len(w.t) < n {
 		w.v, w.t = make([]uint64, n), make([]uint64, n)
 	}
-	for kb := range s.inner {
-		s.inputs(w.v[kb*points:][:points], a, batch, j.bundle, j.mb, kb)
-	}
-	for i := range j.blocks {
-		for len(w.acc[i]) < w.c.n {
-			w.acc[i] = append(w.acc[i], w.keys.r.NewPoly())
-		}
+	t.V = w.t
+	terms := j.rows * s.inner
+	for i := range terms {
+		s.inputs(w.v[i*points:][:points], a, batch, j.bundle, j.mb+i/s.inner, i%s.inner)
 	}
 	for i := range w.keys.primes {
-		for kb := range s.inner {
-			w.eval.transform(w.t[kb*points:][:points], w.v[kb*points:][:points], width, i)
+		for n := range terms {
+			w.keys.transform(w.t[n*t.Step:][:points], w.v[n*points:][:points], width, i)
 		}
-		for n, block := range j.blocks {
-			first := (j.bundle*s.cols + block.nb) * s.inner
-			for p, acc := range w.acc[n] {
-				w.factors = w.factors[:0]
-				for _, c := range b.of(p)[first:][:s.inner] {
-					w.factors = append(w.factors, c.Coeffs[i])
-				}
-				w.eval.products(acc.Coeffs[i], w.t, w.factors, s.spread, i)
+		for p, panels := range w.c.masks[j.layer].panels {
+			acc := w.acc[p][i][:len(j.blocks)*degree]
+			clear(acc)
+			for col := range j.cols {
+				panel := panels[j.bundle*s.cols+j.nb+col]
+				w.keys.products(acc[col*j.rows*degree:], j.rows, t, panel, i)
 			}
 		}
 	}
 }
 
-// of returns what is encrypted for party p, or the common part where that is us.
-func (r *resident) of(p int) []*lattigo.Poly {
-	if r.c0[p] == nil {
-		return r.c1
-	}
-	return r.c0[p]
-}
-
 // finish writes the replies of block b of the job to all receivers, and
 // subtracts the masks from z.
-func (w *replier) finish(j job, b int, s *sampler, batch int, out [][]byte, z []uint64) {
+func (w *replier) finish(j job, b int, batch int, out [][]byte, z []uint64) {
 	k, block, self := w.c.layers[j.layer].Width, j.blocks[b], w.c.self
-	w.index, w.place = w.c.shapes[j.layer].outputs(w.index[:0], w.place[:0], batch, j.bundle, j.mb, block.nb)
+	w.index, w.place = w.c.shapes[j.layer].outputs(w.index[:0], w.place[:0], batch, j.bundle, block.mb, block.nb)
 	share := w.share[:len(w.index)]
 
-	w.c1 = w.eval.common(w.c1[:0], w.acc[b][self], w.keys.public[self].p1, s, k)
+	w.c1 = w.eval.common(w.c1[:0], w.block(self, b), w.keys.public[self].p1, w.draw, k)
 	for p, msg := range out {
 		if p == self {
 			continue
 		}
 		dst := append(msg[block.at:block.at:block.end], w.c1...)
 		w.c.made.Add(1)
-		w.eval.private(dst, w.acc[b][p], w.keys.public[p].p0, s, w.index, k, share)
+		w.eval.private(dst, w.block(p, b), w.keys.public[p].p0, w.draw, w.index, k, share)
 		for i, at := range w.place {
 			z[at] += share[i]
 		}
 	}
+}
+
+// block returns the sums of block b for party p.
+func (w *replier) block(p, b int) [][]uint64 {
+	var sums [][]uint64
+	for _, acc := range w.acc[p] {
+		sums = append(sums, acc[b*degree:][:degree])
+	}
+	return sums
 }
 
 // openReplies adds what the others sent to z.
@@ -120,7 +128,7 @@ func (c *Context) openReplies(m *transport.Mesh, jobs []job, batch int, in [][]b
 				*d = k.decryptor(k.secret)
 			}
 			for _, b := range j.blocks {
-				index, place = c.shapes[j.layer].outputs(index[:0], place[:0], batch, j.bundle, j.mb, b.nb)
+				index, place = c.shapes[j.layer].outputs(index[:0], place[:0], batch, j.bundle, b.mb, b.nb)
 				for p, msg := range in {
 					if p == c.self {
 						continue

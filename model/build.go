@@ -148,6 +148,9 @@ func (b *builder) inputBits() int {
 		case gatherNode:
 			moved[i+1] = true
 		case linearNode:
+			if n.whole { // features of trees, each of its own size: as fine as comparisons allow
+				return b.roomFor(exactWidth - 4)
+			}
 			norm = max(norm, rowNorm(n))
 		case scaleNode:
 			norm = max(norm, largest(n.c), -least(n.c))
@@ -159,6 +162,16 @@ func (b *builder) inputBits() int {
 		return 0
 	}
 	return min(max(int(math.Ceil(math.Log2(norm)))-1, 0), 10)
+}
+
+// roomFor returns how many more fraction bits than activations the input can have
+// in a ring of width bits.
+func (b *builder) roomFor(width int) int {
+	reach := 1.0
+	for _, p := range b.parts {
+		reach = max(reach, -p.Lo, p.Hi)
+	}
+	return max(width-2-b.fraction-exponent(reach), 0)
 }
 
 // rowNorm returns the largest Euclidean norm of the weights of one output.

@@ -8,7 +8,7 @@ type Layer struct {
 	Width       int // of the ring of the result
 	Frac        int // fraction bits of the result
 	Bits        int // of a comparison or shift
-	Products    int // of a linear layer, padding included
+	Products    int // of a linear layer, padding included, or of secrets
 	Weights     int // secret numbers
 	Comparisons int
 }
@@ -25,8 +25,12 @@ func (p *Program) Layers() []Layer {
 			l.Weights = op.Conv.WeightLen() + op.Conv.Out
 		case AddParam:
 			l.Weights = v.Len
-		case ReLU, Max, Lift:
+		case ReLU, Max, Lift, Step:
 			l.Comparisons = v.Len
+		case Splined:
+			l.Comparisons = v.Len * len(op.Spline.Knots)
+		case Product:
+			l.Products = v.Len * op.Dims.K
 		}
 		layers = append(layers, l)
 	}

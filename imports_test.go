@@ -26,6 +26,7 @@ var layers = []struct {
 	{"protocol/share", "internal/ring internal/prg transport"},
 	{"protocol/linear", "internal/ring protocol/share transport"},
 	{"protocol/ot", "internal/ring internal/prg transport"},
+	{"protocol/ot/ottest", "internal/prg internal/testnet protocol/ot transport"},
 	{"protocol/triple", "internal/ring internal/ntt internal/prg transport"},
 	{"protocol/garble", "circuits internal/ring internal/prg protocol/ot transport"},
 	{"protocol/carry", "protocol/ot transport"},
@@ -98,7 +99,7 @@ func TestEveryPackageHasALayer(t *testing.T) {
 // tests, where the only trusted dealers are.
 func TestNoTestCodeIsShipped(t *testing.T) {
 	for _, dep := range list(t, `{{join .Deps "\n"}}`, module+"cmd/tacit") {
-		if dep == "testing" || strings.Contains(dep, "testnet") || strings.Contains(dep, "go-internal/testscript") {
+		if dep == "testing" || strings.Contains(dep, "testnet") || strings.Contains(dep, "ottest") || strings.Contains(dep, "go-internal/testscript") {
 			t.Errorf("cmd/tacit links %s", dep)
 		}
 	}

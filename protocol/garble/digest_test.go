@@ -12,6 +12,7 @@ import (
 	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -51,7 +52,7 @@ func (w *wire) Close() error      { return nil }
 // digest runs the jobs at n parties and hashes all that is sent and kept.
 func digest(t *testing.T, n int, tests []instance) string {
 	t.Helper()
-	made := basesOf(t, n)
+	made := ottest.Bases(t, n)
 	prg.ForgetTweaks()
 	links := make([][]transport.Link, n)
 	for i := range links {
@@ -87,7 +88,7 @@ func digest(t *testing.T, n int, tests []instance) string {
 
 // keep garbles and evaluates the tests and writes what it has then to w.
 func keep(m *transport.Mesh, base *ot.Base, tests []instance, w io.Writer) error {
-	rng := tape(2, m.Self())
+	rng := ottest.Tape(2, m.Self())
 	s, err := base.Fork(m, rng, make([]byte, ot.KeyLen))
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func TestTranscriptIsPinned(t *testing.T) {
 			in := instance{batch: Batch{
 				Circuit: circuits.Comparison(20), Parties: n, Eval: i % n, Key: prg.Block{uint64(i), 8}, Layer: 100 + i, Len: size,
 			}}
-			rng := tape(9, i)
+			rng := ottest.Tape(9, i)
 			for range in.batch.Circuit.Public() {
 				v := make([]uint8, size)
 				rng.Read(v)

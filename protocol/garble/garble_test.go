@@ -2,66 +2,18 @@ package garble
 
 import (
 	"bytes"
-	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/tacit-mpc/tacit/circuits"
 	"github.com/tacit-mpc/tacit/internal/prg"
-	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
-
-func tape(seed uint64, party int) *rand.ChaCha8 {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
-	binary.LittleEndian.PutUint64(key[8:], uint64(party))
-	return rand.NewChaCha8(key)
-}
-
-// bases are those of n parties, made once for all tests, as they take most of
-// the time of a small test.
-var bases = map[int][]*ot.Base{}
-
-func basesOf(t testing.TB, n int) []*ot.Base {
-	t.Helper()
-	if bases[n] != nil {
-		return bases[n]
-	}
-	made, errs := make([]*ot.Base, n), make([]error, n)
-	var parties sync.WaitGroup
-	for p, m := range transport.Pipe(context.Background(), n) {
-		parties.Go(func() { made[p], errs[p] = ot.Setup(m, tape(1, p)) })
-	}
-	parties.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	bases[n] = made
-	return made
-}
-
-// withSession runs f at n parties with a session each.
-func withSession(t *testing.T, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
-	t.Helper()
-	made := basesOf(t, n)
-	prg.ForgetTweaks()
-	testnet.Run(t, n, func(m *transport.Mesh) error {
-		rng := tape(2, m.Self())
-		s, err := made[m.Self()].Fork(m, rng, make([]byte, ot.KeyLen))
-		if err != nil {
-			return err
-		}
-		return f(m, s, rng)
-	})
-}
 
 // wild returns a circuit whose gates have operands of all classes, with and
 // without a need for labels.
@@ -233,7 +185,7 @@ func TestCircuitsAreEvaluatedAtThePlannedCost(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
 			tests := instances(n)
-			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+			ottest.Run(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				var jobs []*Job
 				var batches []Batch
 				for _, in := range tests {

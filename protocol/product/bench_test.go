@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -38,10 +39,10 @@ func BenchmarkGenerate(b *testing.B) { onAll(b, benchGenerate) }
 func BenchmarkMultiply(b *testing.B) { onAll(b, benchMultiply) }
 
 func benchGenerate(b *testing.B, n int, c Class) {
-	basesOf(b, n)
+	ottest.Bases(b, n)
 	var ready sync.WaitGroup
 	ready.Add(n)
-	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ottest.Together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		ready.Done()
 		ready.Wait()
 		if m.Self() == 0 {
@@ -58,8 +59,8 @@ func benchGenerate(b *testing.B, n int, c Class) {
 }
 
 func benchMultiply(b *testing.B, n int, c Class) {
-	basesOf(b, n)
-	together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ottest.Bases(b, n)
+	ottest.Together(b, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		stored, err := noise(b, c, n, m.Self(), 0).AppendBinary(nil)
 		if err != nil {
 			return err

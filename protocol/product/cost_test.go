@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -38,7 +39,7 @@ func minus(a, b ot.Counts) ot.Counts {
 func TestCostsAreThePlannedOnes(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
-			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+			ottest.Run(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				layer := 0
 				for _, set := range [][]Class{someClasses, someClasses[1:2], someClasses[8:9], nil} {
 					for _, memory := range []int{1 << 19, chunkMemory} {

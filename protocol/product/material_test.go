@@ -11,6 +11,7 @@ import (
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -32,7 +33,7 @@ func noise(t testing.TB, c Class, n, self, index int) *Material {
 	m.content = content{class: c, n: n, self: self, index: index}
 	m.allocate()
 	for _, v := range m.fields() {
-		if err := ring.Random(tape(11, self), v, c.Width); err != nil {
+		if err := ring.Random(ottest.Tape(11, self), v, c.Width); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,7 +141,7 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 	class := Class{T: 2, M: 2, K: 1, N: 1, Width: 9}
 	other := Class{T: 2, M: 1, K: 1, N: 2, Width: 9, Layer: 1}
 	square := Class{T: 4, M: 1, K: 1, N: 1, Width: 9, Square: true, Layer: 2}
-	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ottest.Run(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		mats, err := Generate(m, s, rng, []Class{class, other, square}, 2)
 		if err != nil {
 			return err
@@ -179,7 +180,7 @@ func TestMaterialIsUsedOnce(t *testing.T) {
 // Material of one batch can be spent in any order and any grouping.
 func TestRequestsGroupInferencesFreely(t *testing.T) {
 	for _, class := range []Class{{T: 2, M: 3, K: 2, N: 4, Width: 30}, {T: 7, M: 1, K: 1, N: 1, Width: 30, Square: true}} {
-		withSession(t, 3, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+		ottest.Run(t, 3, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 			mats, err := Generate(m, s, rng, []Class{class}, 6)
 			if err != nil {
 				return err
@@ -259,7 +260,7 @@ func TestMisbehavingPeerIsNamed(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	one := Class{T: 1, M: 1, K: 1, N: 1, Width: 8}
-	withSession(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ottest.Run(t, 2, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		for name, spoil := range map[string]func(c *Class){
 			"nothing":          func(c *Class) { *c = Class{} },
 			"no products":      func(c *Class) { c.T = 0 },

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -45,10 +46,10 @@ func checkBound(t testing.TB, classes []Class, memory int) {
 	t.Helper()
 	const n = 3
 	var base, peak atomic.Int64
-	basesOf(t, n)
+	ottest.Bases(t, n)
 	prg.ForgetTweaks()
 	watched{peak: &base}.note(0)
-	together(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+	ottest.Together(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 		next := 0
 		err := generateTo(m, watched{s, &peak}, rng, classes, 1, memory, func(inference int, mat *Material) error {
 			if mat.Class() != classes[next] {

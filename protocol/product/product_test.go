@@ -1,69 +1,18 @@
 package product
 
 import (
-	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
-	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
-
-// tape is the randomness of one party.
-func tape(seed uint64, party int) io.Reader {
-	var key [32]byte
-	binary.LittleEndian.PutUint64(key[:], seed)
-	binary.LittleEndian.PutUint64(key[8:], uint64(party))
-	return rand.NewChaCha8(key)
-}
-
-// bases are those of n parties, made once for all tests, as they take most of the
-// time of a small test.
-var bases = map[int][]*ot.Base{}
-
-func basesOf(t testing.TB, n int) []*ot.Base {
-	t.Helper()
-	if bases[n] != nil {
-		return bases[n]
-	}
-	made, errs := make([]*ot.Base, n), make([]error, n)
-	var parties sync.WaitGroup
-	for p, m := range transport.Pipe(context.Background(), n) {
-		parties.Go(func() { made[p], errs[p] = ot.Setup(m, tape(1, p)) })
-	}
-	parties.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	bases[n] = made
-	return made
-}
-
-// withSession runs f at n parties with a session each.
-func withSession(t *testing.T, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
-	t.Helper()
-	made := basesOf(t, n)
-	prg.ForgetTweaks()
-	testnet.Run(t, n, func(m *transport.Mesh) error {
-		rng := tape(2, m.Self())
-		s, err := made[m.Self()].Fork(m, rng, make([]byte, ot.KeyLen))
-		if err != nil {
-			return err
-		}
-		return f(m, s, rng)
-	})
-}
 
 // shareOf returns party p's share mod 2⁶⁴ of the public test vector v. All parties
 // call it with the same seed.
@@ -71,7 +20,7 @@ func shareOf(v []uint64, n, p int, seed uint64) []uint64 {
 	last := slices.Clone(v)
 	for i := range n - 1 {
 		x := make([]uint64, len(v))
-		if err := ring.Random(tape(seed, i), x, 64); err != nil {
+		if err := ring.Random(ottest.Tape(seed, i), x, 64); err != nil {
 			panic(err)
 		}
 		if i == p {
@@ -122,7 +71,7 @@ func want(c Class, batch int, x, y []uint64) []uint64 {
 // edges are inputs of which every share and product wraps.
 func edges(n int, seed uint64) []uint64 {
 	v := make([]uint64, n)
-	if err := ring.Random(tape(seed, 9), v, 64); err != nil {
+	if err := ring.Random(ottest.Tape(seed, 9), v, 64); err != nil {
 		panic(err)
 	}
 	for i := range v {
@@ -192,7 +141,7 @@ func layered(classes []Class, first int) []Class {
 func TestProductsAreExact(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
-			withSession(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+			ottest.Run(t, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				for round, memory := range []int{1, 1 << 20, chunkMemory} {
 					classes := layered(someClasses, round*len(someClasses))
 					if round == 0 { // a chunk for each unit
@@ -218,7 +167,7 @@ func TestProductsAreExact(t *testing.T) {
 func TestRandomClasses(t *testing.T) {
 	for _, n := range []int{2, 3} {
 		layer := 0
-		basesOf(t, n)
+		ottest.Bases(t, n)
 		rapid.Check(t, func(rt *rapid.T) {
 			var classes []Class
 			for range rapid.IntRange(1, 3).Draw(rt, "classes") {
@@ -236,7 +185,7 @@ func TestRandomClasses(t *testing.T) {
 			layer += len(classes)
 			batch := rapid.IntRange(1, 3).Draw(rt, "batch")
 			memory := rapid.SampledFrom([]int{1, 20000, chunkMemory}).Draw(rt, "memory")
-			together(rt, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
+			ottest.Together(rt, n, func(m *transport.Mesh, s *ot.Session, rng io.Reader) error {
 				mats, err := generate(m, s, rng, classes, batch, memory)
 				if err != nil {
 					return err
@@ -249,29 +198,5 @@ func TestRandomClasses(t *testing.T) {
 				return nil
 			})
 		})
-	}
-}
-
-// together runs f as n parties with sessions and waits for all of them.
-func together(t rapid.TB, n int, f func(m *transport.Mesh, s *ot.Session, rng io.Reader) error) {
-	t.Helper()
-	prg.ForgetTweaks()
-	made, errs := bases[n], make([]error, n)
-	var parties sync.WaitGroup
-	for p, m := range transport.Pipe(context.Background(), n) {
-		parties.Go(func() {
-			rng := tape(2, p)
-			s, err := made[p].Fork(m, rng, make([]byte, ot.KeyLen))
-			if err == nil {
-				err = f(m, s, rng)
-			}
-			if errs[p] = err; err != nil {
-				m.Close()
-			}
-		})
-	}
-	parties.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -184,7 +185,7 @@ var viewInputs = [...][2]uint64{{3, 5}, {20, 14}}
 // sender and receiver, and the runs.
 func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, runs []*seen) {
 	const n = viewParties
-	made := basesOf(t, n)
+	made := ottest.Bases(t, n)
 	prg.ForgetTweaks()
 	for range 4 * numberLeaks {
 		runs = append(runs, new(seen))
@@ -203,7 +204,7 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 		p := m.Self()
 		key := make([]byte, ot.KeyLen)
 		key[0], key[1] = byte(l), byte(input)
-		session, err := made[p].Fork(m, tape(30+uint64(l), 10*p+input), key)
+		session, err := made[p].Fork(m, ottest.Tape(30+uint64(l), 10*p+input), key)
 		if err != nil {
 			return err
 		}
@@ -211,7 +212,7 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 		if l == leakPads {
 			s = padless{session}
 		}
-		rng := &loom{Reader: tape(20+uint64(l), 10*p+input), leak: l}
+		rng := &loom{Reader: ottest.Tape(20+uint64(l), 10*p+input), leak: l}
 		for second := range 2 {
 			number[p] = 4*int(l) + 2*input + second
 			xy := [2]uint64{9, 22}

@@ -138,6 +138,19 @@ func (r *roster) open(ctx context.Context, j int, class p2p.Class, first wire.Me
 	return r.node.Open(ctx, r.peers[j].id, r.peers[j].addrs, class, header)
 }
 
+// openLink opens a stream of a mesh to party j. For a session, the hello of this
+// party follows at once.
+func (r *roster) openLink(ctx context.Context, j int, class p2p.Class, first wire.Message) (p2p.Stream, error) {
+	if class != p2p.Online {
+		return r.open(ctx, j, class, first)
+	}
+	header, err := wire.Encode(first)
+	if err != nil {
+		return nil, err
+	}
+	return r.node.OpenEarly(ctx, r.peers[j].id, r.peers[j].addrs, class, header)
+}
+
 // A call describes one mesh to be made: who opens it, with what.
 type call struct {
 	at    meeting
@@ -204,9 +217,9 @@ func (r *roster) link(ctx context.Context, c call, j int) (p2p.Stream, error) {
 	case j < r.self:
 		return r.lobby.wait(ctx, c.at, j)
 	case r.self == 0 && c.job != nil:
-		return r.open(ctx, j, c.class, c.job)
+		return r.openLink(ctx, j, c.class, c.job)
 	}
-	return r.open(ctx, j, c.class, wire.Join{Mesh: c.at.mesh, Lane: c.at.lane})
+	return r.openLink(ctx, j, c.class, wire.Join{Mesh: c.at.mesh, Lane: c.at.lane})
 }
 
 // firstFailure names the party that could not be connected, not those on which

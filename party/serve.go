@@ -182,7 +182,7 @@ func (p *Party) explain(err error) *wire.Error {
 	if e, ok := errors.AsType[*transport.PeerError](err); ok {
 		code := wire.CodeSession
 		hint := "retry; see the log of that party"
-		if errors.Is(e.Err, transport.ErrGone) || errors.Is(e.Err, errNoShow) || e.Step == stepConnect {
+		if lost(e) {
 			code, hint = wire.CodeUnreachable, "check that the party runs and can be reached by the others"
 		}
 		return &wire.Error{Code: code, Party: e.Party, Step: e.Step, Message: e.Err.Error(), Hint: hint}
@@ -207,6 +207,12 @@ func (p *Party) explain(err error) *wire.Error {
 		}
 	}
 	return e
+}
+
+// lost reports whether a party could not be connected, or is gone.
+func lost(e *transport.PeerError) bool {
+	return e.Step == stepConnect || errors.Is(e.Err, transport.ErrGone) || errors.Is(e.Err, errNoShow) ||
+		errors.Is(e.Err, p2p.ErrBusy) || errors.Is(e.Err, p2p.ErrNotAllowed)
 }
 
 // errLate means that a session exceeded its time.

@@ -52,6 +52,9 @@ func readHello(r io.Reader) ([]byte, error) {
 // the version.
 type answer byte
 
+// answerLen is the length of an answer with its version, in bytes.
+const answerLen = 2
+
 const (
 	welcome answer = iota
 	notAllowed
@@ -66,7 +69,7 @@ func writeAnswer(w io.Writer, a answer) error {
 
 // readAnswer reads an answer and returns it as an error, or nil for welcome.
 func readAnswer(r io.Reader) error {
-	var b [2]byte
+	var b [answerLen]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
 		return fmt.Errorf("no answer to the hello: %w", err)
 	}

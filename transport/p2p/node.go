@@ -25,7 +25,7 @@
 //
 // and the other side answers with the version and one of the codes 0 welcome,
 // 1 not allowed, 2 too many streams, 3 malformed hello. All that follows
-// belongs to the caller.
+// belongs to the caller, who may send it without waiting for the answer.
 package p2p
 
 import (
@@ -375,6 +375,7 @@ type conn struct {
 	core.CapableConn
 	route   route
 	refused atomic.Bool // the peer does not allow us
+	welcome atomic.Bool // the peer has taken a stream
 }
 
 var _ network.MuxedConn = (*conn)(nil)

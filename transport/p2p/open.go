@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,30 @@ type dial struct {
 // that class yet. A peer that does not list us makes it fail with
 // [ErrNotAllowed]. There is no back-off and no retry: both are the caller's.
 func (n *Node) Open(ctx context.Context, id PeerID, addrs []string, class Class, header []byte) (Stream, error) {
-	if class >= classes || len(header) > MaxHeader {
-		return nil, fmt.Errorf("open stream: %v, header of %d bytes", class, len(header))
+	return n.open(ctx, route{id, class}, addrs, header, false)
+}
+
+// OpenEarly is [Node.Open], but does not wait for the answer of a peer that has
+// taken streams on the same connection before: what is written next follows the
+// hello at once, which saves a round trip. The first Read then looks at the
+// answer, and fails as Open would. Nothing may be written that the peer must not
+// have if it turns the stream away.
+func (n *Node) OpenEarly(ctx context.Context, id PeerID, addrs []string, class Class, header []byte) (Stream, error) {
+	return n.open(ctx, route{id, class}, addrs, header, true)
+}
+
+func (n *Node) open(ctx context.Context, r route, addrs []string, header []byte, early bool) (Stream, error) {
+	id := r.peer
+	if r.class >= classes || len(header) > MaxHeader {
+		return nil, fmt.Errorf("open stream: %v, header of %d bytes", r.class, len(header))
 	}
-	r := route{id, class}
 	if c := n.live(r); c != nil {
+		if early && c.welcome.Load() {
+			s, err := n.helloEarly(ctx, c, header)
+			if err == nil || ctx.Err() != nil {
+				return s, openError(id, err)
+			}
+		}
 		s, err := n.hello(ctx, c, header)
 		if err == nil || ctx.Err() != nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrNotAllowed) {
 			return s, openError(id, err)
@@ -151,12 +171,63 @@ func (n *Node) hello(ctx context.Context, c *conn, header []byte) (Stream, error
 		err = ErrNotAllowed
 	}
 	if err == nil {
+		c.welcome.Store(true)
 		return &stream{MuxedStream: ms, node: n, release: func() {}}, nil
 	}
 	if ms != nil {
 		ms.Reset()
 	}
 	return nil, err
+}
+
+// helloEarly opens a stream on c, of which the first Read waits until the peer
+// takes it.
+func (n *Node) helloEarly(ctx context.Context, c *conn, header []byte) (Stream, error) {
+	ms, err := c.OpenStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { ms.Reset() })
+	_, err = ms.Write(appendHello(nil, header))
+	stop()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		ms.Reset()
+		return nil, err
+	}
+	return &stream{MuxedStream: ms, node: n, release: func() {}, early: &early{conn: c}}, nil
+}
+
+// An early is a stream whose peer has yet to answer the hello.
+type early struct {
+	conn   *conn
+	answer [answerLen]byte
+	got    int
+}
+
+// wait reads the answer, and returns why the peer turned the stream away, if it
+// did. It goes on where a deadline has interrupted it.
+func (e *early) wait(s *stream) error {
+	for e.got < answerLen {
+		n, err := s.MuxedStream.Read(e.answer[e.got:])
+		if e.got += n; e.got == answerLen {
+			break
+		}
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return s.explain(err)
+		}
+	}
+	err := readAnswer(bytes.NewReader(e.answer[:]))
+	if errors.Is(err, ErrNotAllowed) {
+		e.conn.refused.Store(true)
+		s.node.drop(e.conn)
+	}
+	return openError(e.conn.route.peer, err)
 }
 
 // greet sends a hello and reads the answer.

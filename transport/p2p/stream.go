@@ -33,6 +33,7 @@ type stream struct {
 	release func() // gives back what the stream counts for
 	closed  atomic.Bool
 	reads   sync.Mutex   // held while a Read is pending: yamux wakes one reader only
+	early   *early       // the answer of the peer, until a Read has seen that it takes the stream
 	torn    atomic.Int32 // writes that have not ended, or ended with an error
 }
 
@@ -41,6 +42,12 @@ func (s *stream) Read(b []byte) (int, error) {
 	defer s.reads.Unlock()
 	if s.closed.Load() {
 		return 0, net.ErrClosed
+	}
+	if s.early != nil {
+		if err := s.early.wait(s); err != nil {
+			return 0, err
+		}
+		s.early = nil
 	}
 	n, err := s.MuxedStream.Read(b)
 	return n, s.explain(err)

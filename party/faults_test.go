@@ -55,7 +55,7 @@ func TestKilledPartyIsNamedAndPoolSurvives(t *testing.T) {
 		}
 		// A crash may lose what is staged, at the victim and at party 0, and
 		// the predictions have used up to two.
-		if lost := len(before) - kept; lost > 2*c.parties[victim].staged(testModel)+2 {
+		if lost := len(before) - kept; lost > 2*c.parties[victim].staged(c.parties[victim].models.get(testModel))+2 {
 			t.Errorf("party %d: %d of %d materials were lost", victim, lost, len(before))
 		}
 	}

@@ -69,21 +69,27 @@ func (p *pacer) arrive() (done func()) {
 }
 
 // pause waits until no session runs, or long enough.
-func (p *pacer) pause() {
+func (p *pacer) pause() { p.wait(nil) }
+
+// wait is pause, but returns false as soon as stop is closed.
+func (p *pacer) wait(stop <-chan struct{}) bool {
 	p.mu.Lock()
 	quiet := p.quiet
 	p.mu.Unlock()
 	select {
 	case <-quiet:
-		return
+		return true
 	default:
 	}
 	t := time.NewTimer(maxPause)
 	defer t.Stop()
 	select {
+	case <-stop:
+		return false
 	case <-quiet:
 	case <-t.C:
 	}
+	return true
 }
 
 // piece is how much is written at once while sessions may run: a message of

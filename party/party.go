@@ -25,11 +25,13 @@ import (
 	"github.com/tacit-mpc/tacit/transport/p2p"
 )
 
-// Up to maxStaged inferences, or those of two merged sessions, are staged, and at
-// most one in stagedPart of the pool.
+// Up to maxStaged inferences, or those of the largest request or of two merged
+// sessions, are staged, and at most one in stagedPart of the pool. More than
+// maxStaged take at most stagedMemory.
 const (
-	maxStaged  = 8
-	stagedPart = 4
+	maxStaged    = 8
+	stagedPart   = 4
+	stagedMemory = 64 << 20
 )
 
 // A peer may have this many streams open towards this party: its link and a
@@ -192,12 +194,14 @@ func (p *Party) up() error {
 // staged returns how much material of a model is held in memory ahead of use:
 // enough that the next requests need no disk, and a small part of the pool, as
 // a crash loses it.
-func (p *Party) staged(model string) int {
-	m, _ := p.cfg.Model(model)
-	next := maxStaged
+func (p *Party) staged(v *version) int {
+	m, _ := p.cfg.Model(v.name)
+	next := m.MaxBatch
 	if m.MergeDelay > 0 {
 		next = max(next, 2*m.MergeRows) // one session runs, the next one gathers
 	}
+	room := stagedMemory / v.demand.Len(len(p.cfg.Parties), p.self)
+	next = max(maxStaged, min(next, room))
 	return min(next, (m.Pool+stagedPart-1)/stagedPart)
 }
 
@@ -268,12 +272,13 @@ func (p *Party) background(model string, f func(ctx context.Context)) {
 	})
 }
 
-// stage keeps the oldest material of v in memory as long as v is served.
+// stage keeps the oldest material of v in memory as long as v is served. It
+// gives way to sessions while there is enough for the next ones.
 func (p *Party) stage(v *version, s *stock) {
 	for p.ctx.Err() == nil && p.models.get(v.name) == v {
 		change := s.change()
-		if v.pool.hasStaged() {
-			p.pacer.pause() // there is time
+		for v.pool.plenty() && !p.pacer.wait(change) {
+			change = s.change()
 		}
 		if err := v.pool.stage(); err != nil {
 			p.log.Error().Err(err).Str("model", v.name).Msg("material is unusable and was discarded")

@@ -276,11 +276,11 @@ func (p *pool[T]) nextToStage() (next []wire.Material) {
 	return next
 }
 
-// hasStaged reports whether the next request needs no disk.
-func (p *pool[T]) hasStaged() bool {
+// plenty reports whether the next few requests need no disk.
+func (p *pool[T]) plenty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.staged) > 0
+	return 4*len(p.staged) > p.depth
 }
 
 // keep discards all materials but those in ids.

@@ -80,7 +80,7 @@ type registry struct {
 	files   files
 	dir     string
 	self, n int
-	depth   func(model string) int // how much material to stage
+	depth   func(v *version) int // how much material to stage
 
 	mu       sync.Mutex
 	versions map[string]map[wire.ID]*version
@@ -89,7 +89,7 @@ type registry struct {
 
 // openRegistry loads all models. Those that cannot be read are reported and
 // left out; the error does not make the rest unusable.
-func openRegistry(f files, dir string, self, n int, depth func(model string) int) (*registry, error) {
+func openRegistry(f files, dir string, self, n int, depth func(v *version) int) (*registry, error) {
 	r := &registry{
 		files: f, dir: dir, self: self, n: n, depth: depth,
 		versions: map[string]map[wire.ID]*version{}, current: map[string]wire.ID{},
@@ -191,7 +191,7 @@ func (r *registry) materialDir(id wire.ID) string {
 
 func (r *registry) openPool(v *version) (err error) {
 	parse := func(b []byte) (*prep.Inference, error) { return v.demand.Parse(r.n, r.self, b) }
-	v.pool, err = openPool(r.files, r.materialDir(v.id), r.depth(v.name), parse)
+	v.pool, err = openPool(r.files, r.materialDir(v.id), r.depth(v), parse)
 	return err
 }
 

@@ -149,6 +149,10 @@ func (f *Filter) pad(p, x []uint64, batch int) {
 	}
 }
 
+// splitFrom is the size of the work that several processors share. Only tests
+// change it.
+var splitFrom = worthSplitting
+
 // apply is [Filter.MulAdd] on the inputs laid out by [Filter.pad].
 //
 // An output row is a product of a matrix whose rows overlap in memory: the input
@@ -170,7 +174,7 @@ func (f *Filter) apply(z, x []uint64, batch int) {
 	if p.n > few {
 		p.parts = f.parts[1]
 	}
-	if workers := runtime.GOMAXPROCS(0); workers > 1 && p.images*p.lines*p.n*len(f.w) >= worthSplitting() {
+	if workers := runtime.GOMAXPROCS(0); workers > 1 && p.images*p.lines*p.n*len(f.w) >= splitFrom() {
 		p.split(z, x, workers)
 		return
 	}

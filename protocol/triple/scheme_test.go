@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tacit-mpc/tacit/internal/ntt"
+	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
 func scaling(s *scheme) *scaler {
@@ -42,9 +43,7 @@ func TestParameters(t *testing.T) {
 			if suiteOf(k) != s.index {
 				continue
 			}
-			// The mean error over the width of the flooding, for terms up to 2¹⁶.
-			rms := math.Exp2(8+float64(k))/math.Sqrt(12)*math.Sqrt(ntt.Sigma*ntt.Sigma+1./12) + math.Exp2(9)
-			distance := math.Log2(0.8*rms) - float64(s.floodBits(k)) + math.Log2(limit)
+			distance := s.distance(k) + math.Log2(limit)
 			if distance > -40 {
 				t.Errorf("width %d: all replies together are 2^%.1f from uniform", k, distance)
 			}
@@ -56,6 +55,42 @@ func TestParameters(t *testing.T) {
 			}
 		}
 	})
+}
+
+// distance is the logarithm of the statistical distance that one coefficient
+// adds: the mean error over the width of the flooding, for 2¹⁶ terms.
+func (s *suite) distance(k int) float64 {
+	rms := math.Exp2(8+float64(k))/math.Sqrt(12)*math.Sqrt(ntt.Sigma*ntt.Sigma+1./12) + math.Exp2(9)
+	return math.Log2(0.8*rms) - float64(s.floodBits(k))
+}
+
+// TestDistanceOfOneInference checks the second table of doc.go, Security.
+func TestDistanceOfOneInference(t *testing.T) {
+	lenet := []ring.Conv{conv(28, 1, 5, 6), conv(12, 6, 5, 16), ring.MatMul(1, 256, 120), ring.MatMul(1, 120, 84), ring.MatMul(1, 84, 10)}
+	for _, test := range []struct {
+		name         string
+		layers       []ring.Conv
+		batch        int
+		coefficients int64
+		want         [4]float64 // at 36, 40, 56 and 64 bits
+	}{
+		{"MLP", []ring.Conv{ring.MatMul(1, 784, 128), ring.MatMul(1, 128, 128), ring.MatMul(1, 128, 10)}, 1, 532, [4]float64{-78.4, -70.4, -70.4, -66.4}},
+		{"LeNet-5", lenet, 1, 9388, [4]float64{-74.2, -66.2, -66.2, -62.2}},
+		{"128 rows by 784x128", []ring.Conv{ring.MatMul(1, 784, 128)}, 128, 32768, [4]float64{-72.4, -64.4, -64.4, -60.4}},
+	} {
+		for i, width := range []int{36, 40, 56, 64} {
+			var layers []Layer
+			for _, c := range test.layers {
+				layers = append(layers, Layer{c, width})
+			}
+			count := newPlan(3, layers, 32).coefficients(test.batch)
+			got := suites[suiteOf(width)].distance(width) + math.Log2(float64(count))
+			if count != test.coefficients || math.Abs(got-test.want[i]) > 0.06 {
+				t.Errorf("%s, %d bits: %d coefficients, 2^%.2f, want %d and 2^%.1f", test.name, width, count, got, test.coefficients, test.want[i])
+			}
+			t.Logf("%s, %d bits, three parties: %d coefficients of one inference are 2^%.1f from uniform", test.name, width, count, got)
+		}
+	}
 }
 
 func TestScaleUp(t *testing.T) {

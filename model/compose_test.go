@@ -62,6 +62,17 @@ var links = []func(b *netBuilder, rng *rand.Rand, in, out string){
 		b.floats(out+"c", []int64{2, 1, 1}, randoms(rng, 2, 1)...).node("Mul", out, []string{in, out + "c"}, nil)
 	},
 	func(b *netBuilder, _ *rand.Rand, in, out string) { b.node("HardSigmoid", out, []string{in}, nil) },
+	func(b *netBuilder, _ *rand.Rand, in, out string) { b.node("Tanh", out, []string{in}, nil) },
+	func(b *netBuilder, _ *rand.Rand, in, out string) { b.node("Softplus", out, []string{in}, nil) },
+	func(b *netBuilder, rng *rand.Rand, in, out string) {
+		b.node("Elu", out, []string{in}, attrs{"alpha": 0.5 + rng.Float64()})
+	},
+	func(b *netBuilder, _ *rand.Rand, in, out string) {
+		b.node("Softsign", out+"e", []string{in}, nil).node("MaxPool", out, []string{out + "e"}, attrs{"kernel_shape": []int64{3, 3}, "pads": []int64{1, 1, 1, 1}})
+	},
+	func(b *netBuilder, rng *rand.Rand, in, out string) {
+		b.floats(out+"w", []int64{2, 2, 1, 1}, randoms(rng, 4, 0.5)...).node("Sigmoid", out+"s", []string{in}, nil).node("Conv", out, []string{out + "s", out + "w"}, nil)
+	},
 }
 
 // TestRandomCompositions joins operators at random: folding must keep the

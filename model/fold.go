@@ -1,6 +1,9 @@
 package model
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // fold rewrites the network into fewer operations with the same result:
 // scales, offsets and batch normalisation vanish into the linear layers beside
@@ -41,6 +44,7 @@ func (g *Graph) pair(p, n *node) bool {
 		n.c, n.d = resized(n.c, n.len), resized(n.d, n.len)
 		return true
 	case p.kind == reluNode && n.kind == gatherNode && n.len <= p.len,
+		p.kind == splineNode && n.kind == gatherNode && n.len <= p.len && (p.fn.f(0) == 0 || !slices.Contains(n.index, -1)),
 		p.kind == offsetNode && n.kind == gatherNode,
 		p.kind == scaleNode && n.kind == gatherNode:
 		swap(p, n)
@@ -88,6 +92,9 @@ func (g *Graph) pair(p, n *node) bool {
 // monotone reports that p applies the same function to every element, and keeps
 // their order: the largest of the results is that of the largest element.
 func monotone(p *node) bool {
+	if p.kind == splineNode {
+		return p.fn.trend > 0
+	}
 	if p.kind != reluNode && p.kind != clipNode && p.kind != leakyNode || p.kind == leakyNode && least(p.c) < 0 {
 		return false
 	}

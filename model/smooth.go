@@ -18,10 +18,10 @@ type smooth struct {
 	// lo and hi are poles: f is defined between them, and they are left out.
 	lo, hi float64
 	// weight is how much of the wanted error is allowed at a value of f; nil is 1.
-	weight   func(y float64) float64
-	monotone bool
-	near     float64 // f may be off by this much for every unit of 1 + |x|
-	both     bool    // defined on the other side of its pole, too
+	weight func(y float64) float64
+	trend  int     // 1 if it never falls, −1 if it never rises, else 0
+	near   float64 // f may be off by this much for every unit of 1 + |x|
+	both   bool    // defined on the other side of its pole, too
 }
 
 // A tail is a line next to which a function ends.
@@ -90,7 +90,7 @@ func identityTail() *tail { return &tail{1, 0, math.Inf(1)} }
 // saturating is a function between two limits that bends at 0.
 func saturating(name string, f func(float64) float64, lo, hi float64) *smooth {
 	s := everywhere(name, f)
-	s.bends, s.left, s.right, s.monotone = at(0), level(lo), level(hi), true
+	s.bends, s.left, s.right, s.trend = at(0), level(lo), level(hi), 1
 	return s
 }
 
@@ -104,7 +104,7 @@ func softsignFn() *smooth {
 
 func softplusFn() *smooth {
 	s := everywhere("Softplus", softplus)
-	s.left, s.right, s.monotone = level(0), identityTail(), true
+	s.left, s.right, s.trend = level(0), identityTail(), 1
 	return s
 }
 
@@ -142,24 +142,24 @@ func swishFn(a float64) *smooth {
 	return s
 }
 
-// eluFn returns x·λ for x > 0 and λ·α·(e^(x/β) − 1) for x ≤ 0.
+// eluFn returns x·λ for x > 0 and λ·α·(e^(x/β) − 1) for x ≤ 0, for positive λ, α, β.
 func eluFn(name string, lambda, alpha, beta float64) *smooth {
 	s := everywhere(name, func(x float64) float64 { return lambda*max(x, 0) + lambda*alpha*math.Expm1(min(x, 0)/beta) })
 	s.bends, s.left, s.right = at(0), level(-lambda*alpha), &tail{lambda, 0, 0}
-	s.monotone = alpha*lambda >= 0 && beta > 0
+	s.trend = 1
 	return s
 }
 
 func expFn() *smooth {
 	s := everywhere("exp", math.Exp)
-	s.left, s.weight, s.monotone = level(0), mixed, true
+	s.left, s.weight, s.trend = level(0), mixed, 1
 	return s
 }
 
 // positive is a function of positive numbers with a pole at 0.
 func positive(name string, f func(float64) float64) *smooth {
 	s := everywhere(name, f)
-	s.lo, s.monotone = 0, true
+	s.lo, s.trend = 0, 1
 	return s
 }
 
@@ -168,14 +168,14 @@ func logFn() *smooth { return positive("log", math.Log) }
 // sqrtFn returns √x, and 0 for x < 0.
 func sqrtFn() *smooth {
 	s := everywhere("sqrt", func(x float64) float64 { return math.Sqrt(max(x, 0)) })
-	s.bends, s.left, s.monotone = at(0), &tail{0, 0, 0}, true
+	s.bends, s.left, s.trend = at(0), &tail{0, 0, 0}, 1
 	return s
 }
 
 // reciprocalFn returns 1/x, for numbers of one sign.
 func reciprocalFn() *smooth {
 	s := positive("1/x", func(x float64) float64 { return 1 / x })
-	s.weight, s.both = relative, true
+	s.weight, s.both, s.trend = relative, true, -1
 	return s
 }
 
@@ -183,12 +183,12 @@ func reciprocalFn() *smooth {
 func rsqrtFn(eps float64) *smooth {
 	if eps <= 0 {
 		s := positive("1/sqrt", func(x float64) float64 { return 1 / math.Sqrt(x) })
-		s.weight = relative
+		s.weight, s.trend = relative, -1
 		return s
 	}
 	top := 1 / math.Sqrt(eps)
 	s := everywhere(fmt.Sprintf("1/sqrt(x+%g)", eps), func(x float64) float64 { return 1 / math.Sqrt(max(x, 0)+eps) })
-	s.bends, s.left, s.weight, s.monotone = at(0), &tail{0, top, 0}, relative, true
+	s.bends, s.left, s.weight, s.trend = at(0), &tail{0, top, 0}, relative, -1
 	return s
 }
 
@@ -206,16 +206,22 @@ func powFn(p float64) *smooth {
 	whole := p == math.Trunc(p)
 	if p < 0 {
 		s := positive(name, func(x float64) float64 { return math.Pow(x, p) })
-		s.weight, s.both = relative, whole
+		s.weight, s.both, s.trend = relative, whole, -1
+		if math.Mod(p, 2) == 0 {
+			s.trend = 0 // it rises on the other side
+		}
 		return s
 	}
 	if whole {
 		s := everywhere(name, func(x float64) float64 { return math.Pow(x, p) })
-		s.bends, s.weight, s.monotone = at(0), mixed, math.Mod(p, 2) == 1
+		s.bends, s.weight = at(0), mixed
+		if math.Mod(p, 2) == 1 {
+			s.trend = 1
+		}
 		return s
 	}
 	s := everywhere(name, func(x float64) float64 { return math.Pow(max(x, 0), p) })
-	s.bends, s.left, s.weight, s.monotone = at(0), &tail{0, 0, 0}, mixed, true
+	s.bends, s.left, s.weight, s.trend = at(0), &tail{0, 0, 0}, mixed, 1
 	return s
 }
 
@@ -232,7 +238,7 @@ func cosFn() *smooth { return periodic("cos", math.Cos, math.Pi/2) }
 // odd is a rising function that bends at 0, between two poles.
 func odd(name string, f func(float64) float64, pole float64) *smooth {
 	s := everywhere(name, f)
-	s.bends, s.lo, s.hi, s.monotone = at(0), -pole, pole, true
+	s.bends, s.lo, s.hi, s.trend = at(0), -pole, pole, 1
 	return s
 }
 
@@ -255,18 +261,18 @@ func coshFn() *smooth {
 // asinFn and acosFn limit their operand to −1..1, acoshFn to 1 and more.
 func asinFn() *smooth {
 	s := everywhere("asin", func(x float64) float64 { return math.Asin(min(max(x, -1), 1)) })
-	s.bends, s.left, s.right, s.monotone = at(-1, 0, 1), &tail{0, -math.Pi / 2, -1}, &tail{0, math.Pi / 2, 1}, true
+	s.bends, s.left, s.right, s.trend = at(-1, 0, 1), &tail{0, -math.Pi / 2, -1}, &tail{0, math.Pi / 2, 1}, 1
 	return s
 }
 
 func acosFn() *smooth {
 	s := everywhere("acos", func(x float64) float64 { return math.Acos(min(max(x, -1), 1)) })
-	s.bends, s.left, s.right, s.monotone = at(-1, 0, 1), &tail{0, math.Pi, -1}, &tail{0, 0, 1}, true
+	s.bends, s.left, s.right, s.trend = at(-1, 0, 1), &tail{0, math.Pi, -1}, &tail{0, 0, 1}, -1
 	return s
 }
 
 func acoshFn() *smooth {
 	s := everywhere("acosh", func(x float64) float64 { return math.Acosh(max(x, 1)) })
-	s.bends, s.left, s.monotone = at(1), &tail{0, 0, 1}, true
+	s.bends, s.left, s.trend = at(1), &tail{0, 0, 1}, 1
 	return s
 }

@@ -1,8 +1,10 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -94,6 +96,148 @@ func TestSmoothOperators(t *testing.T) {
 					}
 					checkPrivate(t, m, x, rng)
 					checkReal(t, m, g, x)
+				}
+			}
+		})
+	}
+}
+
+// TestSmoothRefusals asserts that what cannot be computed is refused with a hint.
+func TestSmoothRefusals(t *testing.T) {
+	for _, c := range []struct {
+		op     string
+		lo, hi float64
+		want   string
+	}{
+		{"Log", -1, 4, "may reach the pole"},
+		{"Reciprocal", -1, 4, "may reach the pole"},
+		{"Reciprocal", 0, 4, "may reach the pole"},
+		{"Tan", -2, 2, "may reach the pole"},
+		{"Atanh", -1, 0, "may reach the pole"},
+		{"Exp", 0, 400, "too much for fixed point"},
+		{"Cosh", -60, 60, "too much for fixed point"},
+	} {
+		g := newNet(13, 0, 3).node(c.op, "y", []string{"x"}, nil).load(t)
+		if _, err := Compile(g, Options{InputLo: &c.lo, InputHi: &c.hi}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %v to %v: error %v, want one about %q", c.op, c.lo, c.hi, err, c.want)
+		}
+	}
+	for _, a := range []float64{0, -1, 1e9} {
+		_, err := Load(newNet(13, 0, 3).node("Elu", "y", []string{"x"}, attrs{"alpha": a}).bytes("y"))
+		if err == nil || !strings.Contains(err.Error(), "is not between") {
+			t.Errorf("alpha %v: error %v", a, err)
+		}
+	}
+}
+
+// TestPolesAreKeptAway asserts that calibration rows decide on which side of a pole a
+// function is computed, and how close to it.
+func TestPolesAreKeptAway(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 7))
+	for _, op := range []string{"Log", "Reciprocal", "Sqrt"} {
+		for _, sign := range []float32{1, -1} {
+			if op != "Reciprocal" && sign < 0 {
+				continue
+			}
+			b := newNet(13, 0, 4).floats("w", []int64{4, 3}, randoms(rng, 12, 0.1)...).floats("c", nil, sign).node("MatMul", "a", []string{"x", "w"}, nil)
+			g := b.node("Add", "s", []string{"a", "c"}, nil).node(op, "y", []string{"s"}, nil).load(t)
+			x := randoms(rng, 4*8, 0.7)
+			var rows [][]float32
+			for i := range 8 {
+				rows = append(rows, x[4*i:][:4])
+			}
+			m, err := Compile(g, Options{Calibration: rows})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrivate(t, m, x, rng)
+			checkReal(t, m, g, x)
+		}
+	}
+}
+
+// TestPoolsBeforeSmooth asserts that a maximum pool behind a rising function is
+// computed before it, and behind another one is not.
+func TestPoolsBeforeSmooth(t *testing.T) {
+	for op, want := range map[string]int{"Tanh": 2 * 4, "Softplus": 2 * 4, "Mish": 2 * 16, "Cos": 2 * 16} {
+		b := newNet(18, 0, 2, 4, 4).node(op, "s", []string{"x"}, nil).node("MaxPool", "y", []string{"s"}, attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}})
+		g := b.load(t)
+		m, err := Compile(g, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range m.Manifest.Program.Ops {
+			if n := m.Manifest.Program.Values[o.Out].Len; o.Kind == Splined && n != want {
+				t.Errorf("%s of %d elements, want %d", op, n, want)
+			}
+		}
+		x := randoms(rand.New(rand.NewPCG(3, 5)), 64, 2)
+		checkPrivate(t, m, x, rand.New(rand.NewPCG(4, 5)))
+		checkReal(t, m, g, x)
+	}
+}
+
+// TestSplinesTellNoWeights compiles a network twice, with weights that differ a
+// little: its splines are the same.
+func TestSplinesTellNoWeights(t *testing.T) {
+	rng := rand.New(rand.NewPCG(51, 52))
+	w, v := randoms(rng, 40, 0.5), randoms(rng, 40, 0.5)
+	var digests []string
+	for _, factor := range []float32{1, 1 + 1e-5} {
+		b := newNet(20, 0, 5)
+		for i := range w {
+			w[i], v[i] = w[i]*factor, v[i]*factor
+		}
+		b.floats("w", []int64{5, 8}, w...).floats("v", []int64{8, 5}, v...).node("MatMul", "a", []string{"x", "w"}, nil).node("Gelu", "g", []string{"a"}, nil)
+		b.node("MatMul", "c", []string{"g", "v"}, nil).node("Softplus", "d", []string{"c"}, nil).node("MatMul", "e", []string{"d", "w"}, nil).node("Exp", "y", []string{"e"}, nil)
+		m, err := Compile(b.load(t), Options{Calibration: [][]float32{{1, -1, 0.5, 0.25, -2}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, fmt.Sprint(m.Manifest.Digest()))
+	}
+	if digests[0] != digests[1] {
+		t.Error("the manifests differ")
+	}
+}
+
+// TestSmoothTensors applies functions to padded, transposed and constant tensors.
+func TestSmoothTensors(t *testing.T) {
+	e := func(x float64) float32 { return float32(math.Exp(x)) }
+	for name, c := range map[string]struct {
+		build func(*netBuilder)
+		want  []float32
+	}{
+		"padded": {func(b *netBuilder) {
+			b.ints("p", []int64{6}, 0, 0, 0, 0, 0, 1).node("Pad", "q", []string{"x", "p"}, nil).node("Exp", "y", []string{"q"}, nil)
+		}, []float32{e(1), e(-2), 1, e(0.5), e(-1), 1}},
+		"transposed": {func(b *netBuilder) {
+			b.node("Transpose", "q", []string{"x"}, attrs{"perm": []int64{0, 2, 1}}).node("Exp", "y", []string{"q"}, nil)
+		}, []float32{e(1), e(0.5), e(-2), e(-1)}},
+		"constant": {func(b *netBuilder) {
+			b.floats("c", []int64{2}, 0, 1).node("Exp", "d", []string{"c"}, nil).node("Mul", "y", []string{"x", "d"}, nil)
+		}, []float32{1, -2 * e(1), 0.5, -e(1)}},
+		"sliced": {func(b *netBuilder) {
+			b.ints("i", []int64{1}, 1).node("Exp", "q", []string{"x"}, nil).node("Gather", "y", []string{"q", "i"}, attrs{"axis": 2})
+		}, []float32{e(-2), e(-1)}},
+		"sigmoid before a layer": {func(b *netBuilder) {
+			b.floats("w", []int64{2, 1}, 1, 2).node("Sigmoid", "q", []string{"x"}, nil).node("MatMul", "y", []string{"q", "w"}, nil)
+		}, []float32{float32(logistic(1) + 2*logistic(-2)), float32(logistic(0.5) + 2*logistic(-1))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newNet(13, 0, 2, 2)
+			c.build(b)
+			g := b.load(t)
+			x := []float32{1, -2, 0.5, -1}
+			checkNetwork(t, g, x, c.want)
+			m, err := Compile(g, Options{Calibration: [][]float32{x}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrivate(t, m, x, rand.New(rand.NewPCG(1, 1)))
+			for _, op := range m.Manifest.Program.Ops {
+				if op.Kind == Splined && name == "sliced" && m.Manifest.Program.Values[op.Out].Len != 2 {
+					t.Error("elements that nobody reads are computed")
 				}
 			}
 		})

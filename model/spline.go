@@ -22,7 +22,7 @@ type fitted struct {
 // does not add up.
 func (d *domain) whole(lines []line, bits int) *fitted {
 	scale := math.Ldexp(1, d.frac+bits)
-	s := &fitted{bits: bits, monotone: d.fn.monotone}
+	s := &fitted{bits: bits, monotone: d.fn.trend != 0}
 	var ends []float64 // wanted values at the knots
 	first, last := lines[0], lines[0]
 	for _, m := range lines[1:] {

@@ -58,6 +58,11 @@ var all = []Example{
 		About:   "convolutional network over one axis: metal or rock, by the echo of a sonar chirp in 60 bands",
 		Classes: []string{"metal", "rock"},
 	},
+	{
+		Name:    "credit",
+		About:   "60 boosted trees: is a loan paid back, by 18 facts about it and the applicant",
+		Classes: []string{"not paid", "paid"},
+	},
 }
 
 // Names lists the examples there are.

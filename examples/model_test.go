@@ -13,9 +13,9 @@ import (
 // weights and activations are rounded to 13 or 14 fraction bits, and added up.
 const tolerance = 1.0 / 256
 
-// TestFixedPointAgreesWithPyTorch compiles each network, computes all held-out rows
-// in the clear, and compares with what PyTorch computes in floating point.
-func TestFixedPointAgreesWithPyTorch(t *testing.T) {
+// TestFixedPointAgreesWithFloatingPoint compiles each network, computes all held-out rows
+// in the clear, and compares with what PyTorch or scikit-learn computes in floating point.
+func TestFixedPointAgreesWithFloatingPoint(t *testing.T) {
 	for _, name := range examples.Names() {
 		t.Run(name, func(t *testing.T) {
 			e, m := compile(t, name)

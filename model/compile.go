@@ -139,6 +139,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,
 		Result:       p.g.Result,
+		Policy:       Policy{cmp.Or(p.g.Policy.Reveal, RevealScores), p.g.Policy.K, p.g.Policy.Threshold},
 		Ulp:          Ulp{PerParty: coarseUp(largest(out.per) * slack), Const: coarseUp(largest(out.con) * slack)},
 		FractionBits: b.fraction,
 		Assumed:      p.assumed(),

@@ -19,6 +19,7 @@ type Graph struct {
 	Output     []int // shape of one output row, before Post
 	Result     []int // shape of one output row, after Post
 	Post       []Post
+	Policy     Policy // what of the output the client sees; see Reveal
 
 	nodes []node // node 0 is the input, the last one the output
 }

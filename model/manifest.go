@@ -57,6 +57,7 @@ type Manifest struct {
 	Output       Tensor  `json:"output"`          // what the parties return
 	Post         []Post  `json:"post,omitempty"`
 	Result       []int   `json:"result"` // shape of a row after Post
+	Policy       Policy  `json:"policy"` // what of the output the program reveals
 	Ulp          Ulp     `json:"ulp"`
 	Comparison   string  `json:"comparison"`   // how the parties compare: Garbled or Carry
 	Depth        int     `json:"depth"`        // of OT extension, 2, 4 or 8: more is fewer bytes and more work
@@ -75,7 +76,7 @@ const (
 )
 
 // ManifestFormat is the version of the encoding of a [Manifest].
-const ManifestFormat = 1
+const ManifestFormat = 2
 
 // Limits of what is accepted from files and peers.
 const (
@@ -165,6 +166,12 @@ func (m *Manifest) validate() error {
 	}
 	if m.FractionBits < 0 || m.FractionBits > 62 {
 		return fmt.Errorf("%d fraction bits are outside 0..62", m.FractionBits)
+	}
+	if err := m.Policy.Validate(); err != nil {
+		return err
+	}
+	if whole := m.Policy.Reveal != RevealScores && m.Policy.Reveal != RevealProbabilities; len(m.Post) > 0 && m.Policy.Reveal != RevealScores || whole && m.Output.Frac != 0 {
+		return fmt.Errorf("policy %s with steps at the client or fraction bits of the output", m.Policy.Reveal)
 	}
 	return m.validatePost()
 }

@@ -181,18 +181,11 @@ func clone(v []uint64) []uint64 { return append([]uint64(nil), v...) }
 // The inputs of the first run are one of two pairs, those of the second are fixed.
 var viewInputs = [...][2]uint64{{3, 5}, {20, 14}}
 
-// viewRuns runs every leak on two inputs, twice each, and returns what was sent, by
-// sender and receiver, and the runs.
-func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, runs []*seen) {
-	const n = viewParties
-	made := ottest.Bases(t, n)
-	prg.ForgetTweaks()
-	for range 4 * numberLeaks {
-		runs = append(runs, new(seen))
-	}
-	number, links := make([]int, n), make([][]transport.Link, n)
-	for i := range n {
-		links[i] = make([]transport.Link, n)
+// taps returns the links of all parties, whose runs have the given numbers, and what
+// will be sent, by sender and receiver.
+func taps(number []int) (links [][]transport.Link, sent [viewParties][viewParties]map[string][]byte) {
+	for i := range viewParties {
+		links = append(links, make([]transport.Link, viewParties))
 		for j := range i {
 			there, back := make(chan []byte, 1), make(chan []byte, 1)
 			sent[i][j], sent[j][i] = map[string][]byte{}, map[string][]byte{}
@@ -200,6 +193,21 @@ func viewRuns(t *testing.T) (sent [viewParties][viewParties]map[string][]byte, r
 			links[j][i] = &tap{back, there, &number[j], sent[j][i]}
 		}
 	}
+	return links, sent
+}
+
+// viewRuns runs every leak on two inputs, twice each, and returns what was sent, by
+// sender and receiver, and the runs.
+func viewRuns(t *testing.T) ([viewParties][viewParties]map[string][]byte, []*seen) {
+	const n = viewParties
+	made := ottest.Bases(t, n)
+	prg.ForgetTweaks()
+	var runs []*seen
+	for range 4 * numberLeaks {
+		runs = append(runs, new(seen))
+	}
+	number := make([]int, n)
+	links, sent := taps(number)
 	one := func(m *transport.Mesh, l leak, input int) error {
 		p := m.Self()
 		key := make([]byte, ot.KeyLen)

@@ -33,7 +33,9 @@ type builder struct {
 	shifts   map[int]int // memo of shifted
 	lifts    map[int]int // memo of lifted
 	output   int
-	current  int // node being lowered
+	current  int   // node being lowered
+	numbers  []int // the value of every node
+	places   []int // of every value in the program; 0 if it has none
 }
 
 // capacity is the width that accumulators may reach before their operands are
@@ -58,6 +60,7 @@ func (p *plan) build(fraction int) (*builder, error) {
 		b.calibrated(b.values[z])
 		number[i+1] = z
 	}
+	b.numbers = number
 	last := b.shifted(number[len(number)-1])
 	if last != len(b.values)-1 {
 		last = b.gather("output", last, iota32(b.values[last].len))

@@ -130,7 +130,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 	scale := math.Ldexp(1, -out.frac)
 	// The range that the format itself has: a closer one would tell weights.
 	ends := math.Ldexp(1, program.Output().Width-1-out.frac)
-	m := &Model{Params: params, floatBound: largest(out.quant) * scale}
+	m := &Model{Params: params, floatBound: largest(out.quant) * scale, graph: p.g, points: b.points()}
 	m.Manifest = Manifest{
 		Format: ManifestFormat, Name: clipName(name), Program: *program,
 		Comparison: cmp.Or(p.o.Comparison, Carry), Depth: 4,
@@ -237,5 +237,6 @@ func (b *builder) emit() (*Program, [][]uint64, error) {
 		}
 		p.Ops = append(p.Ops, op)
 	}
+	b.places = number
 	return p, params, nil
 }

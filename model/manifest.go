@@ -21,6 +21,8 @@ type Model struct {
 	Params   [][]uint64
 
 	floatBound float64
+	graph      *Graph // what was compiled, folded
+	points     []Point
 }
 
 // Format implements [fmt.Formatter] and hides the weights from every verb.

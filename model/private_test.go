@@ -26,24 +26,16 @@ func (e shared) Shift(op *Op, x []uint64) ([]uint64, error) {
 	if err := within(x, k, -math.Ldexp(1, k-1)+float64(e.n)*math.Ldexp(1, op.Bits-1), math.Ldexp(1, k-1)-float64(e.n)*math.Ldexp(1, op.Bits-1)); err != nil {
 		return nil, err
 	}
-	out := make([]uint64, len(x))
-	for i, v := range x {
-		last := v
-		for range e.n - 1 {
-			s := e.rng.Uint64()
-			switch e.low {
-			case 1:
-				s |= 1<<f - 1
-			case -1:
-				s &^= 1<<f - 1
-			}
-			last -= s
-			out[i] += s & ring.Mask(k) >> f
+	return shiftShares(op, z, x, e.n, func() uint64 {
+		s := e.rng.Uint64()
+		switch e.low {
+		case 1:
+			s |= 1<<f - 1
+		case -1:
+			s &^= 1<<f - 1
 		}
-		out[i] += (last + Half(e.n, op.Bits)) & ring.Mask(k) >> f
-	}
-	ring.Reduce(out, z.Width)
-	return out, nil
+		return s
+	}), nil
 }
 
 func within(x []uint64, width int, lo, hi float64) error {

@@ -188,6 +188,12 @@ type Engine[V any] interface {
 // the reference, the cost and the secure computation cannot disagree about
 // what is computed.
 func Run[V any](e Engine[V], p *Program, input V) (V, error) {
+	v, err := runAll(e, p, input)
+	return v[len(v)-1], err
+}
+
+// runAll is [Run] but returns all values, as far as it came.
+func runAll[V any](e Engine[V], p *Program, input V) ([]V, error) {
 	v := make([]V, 1, len(p.Values))
 	v[0] = input
 	for i := range p.Ops {
@@ -224,9 +230,9 @@ func Run[V any](e Engine[V], p *Program, input V) (V, error) {
 			err = fmt.Errorf("unknown operation %q", op.Kind)
 		}
 		if err != nil {
-			return z, fmt.Errorf("%s %q: %w", op.Kind, op.Name, err)
+			return v, fmt.Errorf("%s %q: %w", op.Kind, op.Name, err)
 		}
 		v = append(v, z)
 	}
-	return v[len(v)-1], nil
+	return v, nil
 }

@@ -52,11 +52,32 @@ func (p *product) add(z, x []uint64, n, s0, s1 int, shared bool) {
 				for s := s0; s < s1; s++ {
 					b := p.w[((g*strips+s)*rows+t.row)*line:]
 					c := z[i*p.c.Out+g*out+s*lanes:]
-					p.strip(c, a, b, t, min(block, n-i), min(lanes, out-s*lanes), shared)
+					n, columns := min(block, n-i), out-s*lanes
+					if s+1 < s1 && n >= 8 && p.word.pairs() {
+						p.pair(c, a, b, t, n, min(2*lanes, columns))
+						s++
+						continue
+					}
+					p.strip(c, a, b, t, n, min(lanes, columns), shared)
 				}
 			}
 		}
 	}
+}
+
+// pair does n rows of two strips with the given number of columns, where tiles
+// are masked.
+func (p *product) pair(c, a, b []uint64, t part, n, columns int) {
+	next := p.rows() * line
+	for ; n >= 8; n -= 8 {
+		p.word.tilePair(c, p.c.Out, columns, a, p.step, b, next, t)
+		if n == 8 {
+			return
+		}
+		c, a = c[8*p.c.Out:], a[8*p.step:]
+	}
+	p.strip(c, a, b, t, n, line, false)
+	p.strip(c[line:], a, b[next:], t, n, columns-line, false)
 }
 
 // strip does n rows of one strip with the given number of columns.

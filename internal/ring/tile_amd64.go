@@ -116,3 +116,15 @@ func (k word) tileAVX512(rows int, c *uint64, ldc, mask uintptr, a *uint64, lda 
 		tile1x64AVX512(c, ldc, mask, a, lda, seg, b, run, segs)
 	}
 }
+
+// pairs reports whether two strips at a time are faster, for 8 rows.
+func (k word) pairs() bool { return k == word52 && use == ifma }
+
+// tilePair is tile for 8 rows and two strips, the second of which is next words
+// after b.
+func (k word) tilePair(c []uint64, ldc, columns int, a []uint64, lda int, b []uint64, next int, t part) {
+	_ = c[7*ldc+columns-1]
+	_ = a[7*lda+(t.segs-1)*t.seg+t.run-1]
+	_ = b[next+t.segs*t.run*line-1]
+	tile8x52IFMAPair(&c[0], uintptr(8*ldc), uintptr(1)<<columns-1, &a[0], uintptr(8*lda), uintptr(8*t.seg), &b[0], uintptr(8*next), uintptr(t.run), uintptr(t.segs))
+}

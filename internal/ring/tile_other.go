@@ -17,3 +17,9 @@ func masked() bool { return false }
 func (k word) tile(_ int, c []uint64, _, _ int, a []uint64, _ int, b []uint64, t part) {
 	k.tilePortable(c, a, b, t)
 }
+
+// pairs reports whether two strips at a time are faster, for 8 rows.
+func (word) pairs() bool { return false }
+
+// tilePair is not called where there are no pairs.
+func (word) tilePair([]uint64, int, int, []uint64, int, []uint64, int, part) {}

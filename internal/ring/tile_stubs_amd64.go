@@ -34,6 +34,11 @@ func tile4x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintpt
 //go:noescape
 func tile8x52IFMA(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, run uintptr, segs uintptr)
 
+// tile8x52IFMAPair adds the product of 8 rows of a by two strips, next apart from b on, to c, modulo 2^52. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
+//
+//go:noescape
+func tile8x52IFMAPair(c *uint64, ldc uintptr, columns uintptr, a *uint64, lda uintptr, seg uintptr, b *uint64, next uintptr, run uintptr, segs uintptr)
+
 // tile1x32AVX512 adds the product of 1 rows of a by a strip b to c, modulo 2^32. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.
 //
 //go:noescape

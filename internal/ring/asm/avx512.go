@@ -6,17 +6,22 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// sums512 has a register for each chain of each row.
+// sums512 has a register for each chain of each row, or each strip of a pair.
 type sums512 struct {
 	kernel
-	sum [][]reg.VecVirtual
+	sum  [][]reg.VecVirtual
+	next reg.GPVirtual
 }
 
 func newSums512(k kernel) *sums512 {
 	s := &sums512{kernel: k}
+	registers := k.chains
+	if k.pair {
+		s.next, registers = gp("next"), 2
+	}
 	for range k.rows {
 		var chains []reg.VecVirtual
-		for range k.chains {
+		for range registers {
 			z := ZMM()
 			VPXORQ(z, z, z)
 			chains = append(chains, z)
@@ -27,9 +32,11 @@ func newSums512(k kernel) *sums512 {
 }
 
 func (s *sums512) step(a rows, b reg.GPVirtual, u int) {
-	PREFETCHT0(Mem{Base: b, Disp: 64*u + ahead})
-	w := ZMM()
-	VMOVDQU64(Mem{Base: b, Disp: 64 * u}, w)
+	w := s.weights(Mem{Base: b, Disp: 64 * u})
+	if s.pair {
+		s.stepPair(a, w, s.weights(Mem{Base: b, Index: s.next, Scale: 1, Disp: 64 * u}), u)
+		return
+	}
 	for i := range s.sum {
 		x, sum := a.at(i, u), s.sum[i][u%s.chains]
 		if s.bits == 52 {
@@ -44,6 +51,26 @@ func (s *sums512) step(a rows, b reg.GPVirtual, u int) {
 			VPMULLQ_BCST(x, w, t)
 			VPADDQ(t, sum, sum)
 		}
+	}
+}
+
+// weights loads a row of a strip.
+func (s *sums512) weights(m Mem) reg.VecVirtual {
+	early := m
+	early.Disp += ahead
+	PREFETCHT0(early)
+	w := ZMM()
+	VMOVDQU64(m, w)
+	return w
+}
+
+// stepPair loads each word of a once for both strips.
+func (s *sums512) stepPair(a rows, w0, w1 reg.VecVirtual, u int) {
+	for i, sums := range s.sum {
+		x := ZMM()
+		VPBROADCASTQ(a.at(i, u), x)
+		VPMADD52LUQ(x, w0, sums[0])
+		VPMADD52LUQ(x, w1, sums[1])
 	}
 }
 
@@ -65,13 +92,13 @@ func (s *sums512) join(chains []reg.VecVirtual) reg.VecVirtual {
 func (s *sums512) store(c rows) {
 	masks := []reg.OpmaskVirtual{K()} // of each 8 columns
 	KMOVW(gp("columns").As32(), masks[0])
-	if s.bits == 32 {
+	if s.bits == 32 || s.pair {
 		masks = append(masks, K())
 		KSHIFTRW(Imm(8), masks[0], masks[1])
 	}
 	words := make([][]reg.VecVirtual, s.rows)
 	for i, chains := range s.sum {
-		words[i] = s.widen(s.join(chains))
+		words[i] = s.words(chains)
 		for h, v := range words[i] {
 			old := ZMM()
 			VMOVDQU64_Z(c.at(i, 8*h), masks[h], old)
@@ -85,8 +112,12 @@ func (s *sums512) store(c rows) {
 	}
 }
 
-// widen returns the columns of a sum as words of 64 bits.
-func (s *sums512) widen(sum reg.VecVirtual) []reg.VecVirtual {
+// words returns the columns of a row as words of 64 bits.
+func (s *sums512) words(chains []reg.VecVirtual) []reg.VecVirtual {
+	if s.pair {
+		return chains
+	}
+	sum := s.join(chains)
 	if s.bits != 32 {
 		return []reg.VecVirtual{sum}
 	}

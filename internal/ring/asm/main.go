@@ -15,18 +15,20 @@ import (
 type kernel struct {
 	rows, bits int
 	isa        string
-	chains     int // independent sums of an output, for adding is slower than it is frequent
-	unroll     int // products per row and turn of the inner loop
+	chains     int  // independent sums of an output, for adding is slower than it is frequent
+	unroll     int  // products per row and turn of the inner loop
+	pair       bool // of strips, next bytes apart
 }
 
 func main() {
 	ConstraintExpr("amd64,!purego")
 	for _, k := range []kernel{
-		{1, 64, "AVX512", 2, 4}, {4, 64, "AVX512", 1, 2}, {8, 64, "AVX512", 1, 2},
-		{1, 52, "IFMA", 4, 4}, {4, 52, "IFMA", 2, 2}, {8, 52, "IFMA", 1, 2},
-		{1, 32, "AVX512", 2, 4}, {4, 32, "AVX512", 1, 2}, {8, 32, "AVX512", 1, 2},
-		{1, 64, "AVX2", 1, 2}, {2, 64, "AVX2", 1, 1},
-		{1, 32, "AVX2", 2, 2}, {4, 32, "AVX2", 1, 1},
+		{1, 64, "AVX512", 2, 4, false}, {4, 64, "AVX512", 1, 2, false}, {8, 64, "AVX512", 1, 2, false},
+		{1, 52, "IFMA", 4, 4, false}, {4, 52, "IFMA", 2, 2, false}, {8, 52, "IFMA", 1, 2, false},
+		{8, 52, "IFMA", 1, 2, true},
+		{1, 32, "AVX512", 2, 4, false}, {4, 32, "AVX512", 1, 2, false}, {8, 32, "AVX512", 1, 2, false},
+		{1, 64, "AVX2", 1, 2, false}, {2, 64, "AVX2", 1, 1, false},
+		{1, 32, "AVX2", 2, 2, false}, {4, 32, "AVX2", 1, 1, false},
 	} {
 		k.generate()
 	}
@@ -51,10 +53,15 @@ func (k kernel) masked() bool { return k.isa != "AVX2" }
 func (k kernel) generate() {
 	name := fmt.Sprintf("tile%dx%d%s", k.rows, k.bits, k.isa)
 	doc := fmt.Sprintf("%s adds the product of %d rows of a by a strip b to c, modulo 2^%d. Strides are in bytes, run and segs at least 1.", name, k.rows, k.bits)
-	if k.masked() {
+	switch {
+	case k.pair:
+		name += "Pair"
+		doc = fmt.Sprintf("%s adds the product of %d rows of a by two strips, next apart from b on, to c, modulo 2^%d. Strides are in bytes, run and segs at least 1. Bit j of columns is set for the words of c in use.", name, k.rows, k.bits)
+		TEXT(name, NOSPLIT, "func(c *uint64, ldc, columns uintptr, a *uint64, lda, seg uintptr, b *uint64, next, run, segs uintptr)")
+	case k.masked():
 		TEXT(name, NOSPLIT, "func(c *uint64, ldc, columns uintptr, a *uint64, lda, seg uintptr, b *uint64, run, segs uintptr)")
 		doc += " Bit j of columns is set for the words of c in use."
-	} else {
+	default:
 		TEXT(name, NOSPLIT, "func(c *uint64, ldc uintptr, a *uint64, lda, seg uintptr, b *uint64, run, segs uintptr)")
 	}
 	Pragma("noescape")

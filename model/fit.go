@@ -21,10 +21,12 @@ import (
 // domain costs no more knots than a narrow one.
 
 // wantedUlps is the error of a fit that is asked for, in units of the last place of
-// activations, and fewKnots the number of knots that it may cost.
+// activations, and fewKnots the number of knots that it may cost, or manyKnots where
+// a function is mostly computed of one number for many, and of very different ones.
 const (
 	wantedUlps = 2
 	fewKnots   = 64
+	manyKnots  = 256
 )
 
 // A line goes through (x, y).

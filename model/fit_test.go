@@ -18,9 +18,9 @@ var tabled = []struct {
 	fn     *smooth
 	lo, hi float64
 }{
-	{sigmoidFn(), -8, 8}, {sigmoidFn(), -512, 512}, {tanhFn(), -8, 8}, {erfFn(), -8, 8}, {atanFn(), -8, 8}, {softsignFn(), -8, 8},
-	{softplusFn(), -8, 8}, {softplusFn(), -512, 512}, {siluFn(), -8, 8}, {siluFn(), -512, 512}, {mishFn(), -8, 8},
-	{geluFn(false), -8, 8}, {geluFn(false), -512, 512}, {geluFn(true), -8, 8}, {smooths["Elu"](plainOperator), -8, 8}, {smooths["Selu"](plainOperator), -8, 8},
+	{sigmoidFn(), -8, 8}, {sigmoidFn(), -64, 64}, {tanhFn(), -8, 8}, {erfFn(), -8, 8}, {atanFn(), -8, 8}, {softsignFn(), -8, 8},
+	{softplusFn(), -8, 8}, {softplusFn(), -64, 64}, {siluFn(), -8, 8}, {siluFn(), -64, 64}, {mishFn(), -8, 8},
+	{geluFn(false), -8, 8}, {geluFn(false), -64, 64}, {geluFn(true), -8, 8}, {smooths["Elu"](plainOperator), -8, 8}, {smooths["Selu"](plainOperator), -8, 8},
 	{expFn(), -64, 0}, {expFn(), -8, 8}, {logFn(), 1. / 64, 64}, {logFn(), 1, 1024}, {sqrtFn(), 0, 1}, {sqrtFn(), 0, 64},
 	{reciprocalFn(), 1, 16}, {reciprocalFn(), 1, 1024}, {reciprocalFn(), 1. / 64, 64}, {rsqrtFn(1e-5), 0, 64}, {rsqrtFn(1e-3), 0, 64},
 	{powFn(1.5), 0, 8}, {powFn(5), -2, 2}, {sinFn(), -math.Pi, math.Pi}, {sinFn(), -16, 16}, {cosFn(), -math.Pi, math.Pi}, {tanFn(), -1.5, 1.5}, {asinFn(), -1, 1}, {acosFn(), -1, 1},

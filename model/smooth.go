@@ -19,6 +19,7 @@ type smooth struct {
 	lo, hi float64
 	// weight is how much of the wanted error is allowed at a value of f; nil is 1.
 	weight func(y float64) float64
+	knots  int     // that a fit may cost; 0 is fewKnots
 	trend  int     // 1 if it never falls, −1 if it never rises, else 0
 	near   float64 // f may be off by this much for every unit of 1 + |x|
 	both   bool    // defined on the other side of its pole, too
@@ -175,7 +176,7 @@ func sqrtFn() *smooth {
 // reciprocalFn returns 1/x, for numbers of one sign.
 func reciprocalFn() *smooth {
 	s := positive("1/x", func(x float64) float64 { return 1 / x })
-	s.weight, s.both, s.trend = relative, true, -1
+	s.weight, s.knots, s.both, s.trend = relative, manyKnots, true, -1
 	return s
 }
 
@@ -183,14 +184,17 @@ func reciprocalFn() *smooth {
 func rsqrtFn(eps float64) *smooth {
 	if eps <= 0 {
 		s := positive("1/sqrt", func(x float64) float64 { return 1 / math.Sqrt(x) })
-		s.weight, s.trend = relative, -1
+		s.weight, s.knots, s.trend = relative, manyKnots, -1
 		return s
 	}
 	top := 1 / math.Sqrt(eps)
 	s := everywhere(fmt.Sprintf("1/sqrt(x+%g)", eps), func(x float64) float64 { return 1 / math.Sqrt(max(x, 0)+eps) })
-	s.bends, s.left, s.weight, s.trend = at(0), &tail{0, top, 0}, relative, -1
+	s.bends, s.left, s.weight, s.knots, s.trend = at(0), &tail{0, top, 0}, relative, manyKnots, -1
 	return s
 }
+
+// maxExponent bounds the exponents of powers.
+const maxExponent = 64
 
 // powFn returns x^p. Of negative numbers it is that of 0 if p is not whole.
 func powFn(p float64) *smooth {

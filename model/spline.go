@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -194,7 +195,7 @@ func (d *domain) spline(wanted float64) (*fitted, error) {
 		}
 		top = max(top, math.Abs(y))
 	}
-	lines, err := d.fit(wanted, fewKnots)
+	lines, err := d.fit(wanted, cmp.Or(d.fn.knots, fewKnots))
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ type Options struct {
 	InputHi      *float64
 	Ranges       map[string][2]float64 // of inputs by name, in place of InputLo and InputHi
 	Comparison   string                // Garbled or Carry; default Carry
+	Policy       Policy                // what of the output the client sees; default that of the graph
+	MaxError     float64               // chooses the fewest FractionBits with which outputs, before Post, err by no more; 0 is no wish
 }
 
 // What is assumed when Options leave it open.
@@ -45,9 +47,18 @@ func Compile(g *Graph, o Options) (*Model, error) {
 }
 
 func compile(g *Graph, o Options) (*Model, error) {
+	if o.Policy.Reveal != "" {
+		var err error
+		if g, err = g.Reveal(o.Policy); err != nil {
+			return nil, err
+		}
+	}
 	p := &plan{g: g.fold(), o: o}
 	if err := p.ranges(); err != nil {
 		return nil, err
+	}
+	if o.MaxError != 0 {
+		return p.exact()
 	}
 	f := o.FractionBits
 	if f < 0 || f > 30 {

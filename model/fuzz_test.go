@@ -132,7 +132,7 @@ func TestManifestIsStrict(t *testing.T) {
 		"empty":          nil,
 		"trailing":       append(append([]byte(nil), good...), '{'),
 		"unknown field":  change(func(v map[string]any) { v["extra"] = 1 }),
-		"format":         change(func(v map[string]any) { v["format"] = 2 }),
+		"format":         change(func(v map[string]any) { v["format"] = 99 }),
 		"input shape":    change(func(v map[string]any) { v["input"].(map[string]any)["shape"] = []int{-1, 7} }),
 		"input width":    change(func(v map[string]any) { v["input"].(map[string]any)["width"] = 3 }),
 		"negative bound": change(func(v map[string]any) { v["ulp"].(map[string]any)["perParty"] = -1 }),

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tacit-mpc/tacit/model/onnx"
 )
@@ -184,4 +186,23 @@ func (o *operator) passed(t *tensor, c float64) (*tensor, error) {
 		return nil, err
 	}
 	return o.step(z), nil
+}
+
+// ParsePolicy reads scores, probabilities, label, top:K or threshold:T.
+func ParsePolicy(s string) (Policy, error) {
+	name, number, given := strings.Cut(s, ":")
+	p := Policy{Reveal: name}
+	var err error
+	switch {
+	case name == RevealTop:
+		p.K, err = strconv.Atoi(number)
+	case name == RevealThreshold:
+		p.Threshold, err = strconv.ParseFloat(number, 64)
+	case given:
+		err = fmt.Errorf("%s has no number", name)
+	}
+	if err != nil {
+		return p, fmt.Errorf("policy %q: %w", s, err)
+	}
+	return p, p.Validate()
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tacit-mpc/tacit/client"
 	"github.com/tacit-mpc/tacit/configs"
 	"github.com/tacit-mpc/tacit/model"
@@ -37,7 +39,11 @@ func hintFor(err error) string {
 }
 
 // compile loads an ONNX file and compiles it, for ranges that samples suggest.
-func compile(file string, samples *table, o model.Options) (*model.Model, error) {
+func compile(c *cobra.Command, file string, samples *table, ranges *rangeFlags) (*model.Model, error) {
+	o, err := ranges.options(c)
+	if err != nil {
+		return nil, err
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

@@ -15,22 +15,33 @@ type rangeFlags struct {
 	bits      int
 	lo, hi    float64
 	calibrate string
+	reveal    string
+	maxError  float64
 }
 
 func (f *rangeFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.bits, "fraction-bits", 0, "fraction bits of activations (default: chosen by the compiler)")
 	c.Flags().Float64Var(&f.lo, "lo", 0, "smallest input; with --hi")
 	c.Flags().Float64Var(&f.hi, "hi", 0, "largest input; with --lo")
+	c.Flags().StringVar(&f.reveal, "reveal", "", "what of the output the client sees: scores, probabilities, label, top:K or threshold:T (default scores)")
+	c.Flags().Float64Var(&f.maxError, "max-error", 0, "choose the fraction bits for this error of the outputs (before a final Softmax or Sigmoid)")
 	c.MarkFlagsRequiredTogether("lo", "hi")
+	c.MarkFlagsMutuallyExclusive("fraction-bits", "max-error")
 }
 
 // options returns the compiler's options for sample rows, which may be none.
-func (f *rangeFlags) options(c *cobra.Command) model.Options {
-	o := model.Options{FractionBits: f.bits}
+func (f *rangeFlags) options(c *cobra.Command) (model.Options, error) {
+	o := model.Options{FractionBits: f.bits, MaxError: f.maxError}
+	if f.reveal != "" {
+		var err error
+		if o.Policy, err = model.ParsePolicy(f.reveal); err != nil {
+			return o, &usageError{err, "for example --reveal label, --reveal top:3, --reveal threshold:0.5"}
+		}
+	}
 	if c.Flags().Changed("lo") {
 		o.InputLo, o.InputHi = &f.lo, &f.hi
 	}
-	return o
+	return o, nil
 }
 
 func deployCommand() *cobra.Command {
@@ -59,7 +70,7 @@ someone asks for a prediction.`,
 					return err
 				}
 			}
-			m, err := compile(args[0], samples, ranges.options(c))
+			m, err := compile(c, args[0], samples, &ranges)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ process, on the processors of this machine, over an emulated network.`,
 					return err
 				}
 			}
-			m, err := compile(args[0], samples, ranges.options(c))
+			m, err := compile(c, args[0], samples, &ranges)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			if err != nil {
 				return err
 			}
-			m, err := compile(args[0], samples, ranges.options(c))
+			m, err := compile(c, args[0], samples, &ranges)
 			if err != nil {
 				return err
 			}

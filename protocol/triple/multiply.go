@@ -1,8 +1,11 @@
 package triple
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
@@ -34,9 +37,13 @@ func (e *ExhaustedError) Error() string {
 // rounded to k+12 and k+4 bits, with fresh u, e1, e0, a mask r and flooding f.
 // The share is aᵢ∗bᵢ − Σ r + Σ decryptions of what the others sent.
 //
+// The replies travel in pieces of at most 4 MiB: while one does, the next is
+// made, and the one before is opened. Beside a and the result, this takes at most
+// [MultiplyMemory], whatever the batch.
+//
 // A batch that failed is lost: a is never used again, with any party.
 //
-// Rounds: 1. Sends: what [PlanMultiply] says, to every other party.
+// Rounds: 1 for every piece. Sends: what [PlanMultiply] says, to every other party.
 func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch int) ([][]uint64, error) {
 	if err := c.check(a, batch); err != nil {
 		return nil, err
@@ -44,10 +51,6 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	total := c.counted + c.coefficients(batch)
 	if total > limit {
 		return nil, &ExhaustedError{total, limit}
-	}
-	jobs, length := c.jobs(batch)
-	if err := checkLength(int64(length)); err != nil {
-		return nil, err
 	}
 	seed, err := newSeed(rng)
 	if err != nil {
@@ -59,19 +62,7 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	if err != nil {
 		return nil, err
 	}
-	out, in := make([][]byte, m.N()), make([][]byte, m.N())
-	for j := range m.N() {
-		if j != c.self {
-			out[j], in[j] = make([]byte, length), make([]byte, length)
-		}
-	}
-	if err := c.makeReplies(m, jobs, seed, a, batch, out, z); err != nil {
-		return nil, err
-	}
-	if err := m.Exchange(stepReply, out, in); err != nil {
-		return nil, err
-	}
-	if err := c.openReplies(m, jobs, batch, in, z); err != nil {
+	if err := c.multiplyOthers(m, seed, a, batch, z); err != nil {
 		return nil, err
 	}
 	for l := range z {
@@ -107,7 +98,7 @@ func (c *Context) multiplyOwn(m *transport.Mesh, a [][]uint64, batch int) ([][]u
 	for l, x := range a {
 		in, out := c.layers[l].Conv.InLen(), c.layers[l].Conv.OutLen()
 		z[l] = make([]uint64, batch*out)
-		err := parallel(m, parts, func() func(int) error {
+		err := parallel(m, parts, func(int) func(int) error {
 			return func(i int) error {
 				from, to := i*batch/parts, (i+1)*batch/parts
 				c.masks[l].own.MulAdd(z[l][from*out:to*out], x[from*in:to*in], to-from)
@@ -121,6 +112,95 @@ func (c *Context) multiplyOwn(m *transport.Mesh, a [][]uint64, batch int) ([][]u
 	return z, nil
 }
 
+// multiplyOthers adds to z this party's shares of the products of its a by the
+// masks of all others, and of its masks by theirs.
+func (c *Context) multiplyOthers(m *transport.Mesh, seed [32]byte, a [][]uint64, batch int, z [][]uint64) error {
+	pieces := c.pieces(batch)
+	var buffers [2]struct{ out, in [][]byte } // in turn
+	for i := range min(len(pieces), 2) {
+		buffers[i].out, buffers[i].in = c.buffers(pieces[i:]), c.buffers(pieces[i:])
+	}
+	crew := newCrew(c, m.Workers())
+	for i := range len(pieces) + 2 {
+		var link sync.WaitGroup
+		var sent error
+		if at := i - 1; at >= 0 && at < len(pieces) {
+			link.Go(func() {
+				b, n := buffers[at%2], pieces[at].length
+				sent = m.Exchange(stepReply, cut(b.out, n), cut(b.in, n))
+			})
+		}
+		var err error
+		if at := i - 2; at >= 0 {
+			err = crew.openReplies(m, pieces[at], batch, cut(buffers[at%2].in, pieces[at].length), z)
+		}
+		if i < len(pieces) && err == nil {
+			err = crew.makeReplies(m, pieces[i], seed, a, batch, cut(buffers[i%2].out, pieces[i].length), z)
+		}
+		link.Wait()
+		if err := cmp.Or(sent, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buffers returns one for every other party, for the longest of every second piece.
+func (c *Context) buffers(pieces []piece) [][]byte {
+	length := 0
+	for i := 0; i < len(pieces); i += 2 {
+		length = max(length, pieces[i].length)
+	}
+	all := make([][]byte, c.n)
+	for j := range all {
+		if j != c.self {
+			all[j] = make([]byte, length)
+		}
+	}
+	return all
+}
+
+// cut returns the first n bytes of every buffer.
+func cut(all [][]byte, n int) [][]byte {
+	part := slices.Clone(all)
+	for j := range part {
+		part[j] = part[j][:min(n, len(part[j]))] // ours is empty
+	}
+	return part
+}
+
+// A piece is the jobs whose replies travel together.
+type piece struct {
+	jobs   []job
+	first  int // among all jobs
+	length int
+}
+
+// pieceBytes is the most bytes of a piece, which is more than a job has.
+const pieceBytes = 4 << 20
+
+// pieces lists the work for a batch, in the order of the replies.
+func (p *plan) pieces(batch int) (all []piece) {
+	jobs := p.jobs(batch)
+	for i, j := range jobs {
+		length := 0
+		for _, b := range j.blocks {
+			length += b.end - b.at
+		}
+		if len(all) == 0 || all[len(all)-1].length+length > pieceBytes {
+			all = append(all, piece{first: i})
+		}
+		now := &all[len(all)-1]
+		for b := range j.blocks {
+			j.blocks[b].at += now.length
+			j.blocks[b].end += now.length
+		}
+		now.jobs = append(now.jobs, j)
+		now.length += length
+	}
+	return all
+}
+
 // A job is what one goroutine works on at a time: blocks of the result of one
 // layer, of some rows and columns, so that A is encoded for all of them at once,
 // and the ciphertexts of B are read for all of them at once.
@@ -132,14 +212,14 @@ type job struct {
 }
 
 // A block is one ciphertext of a reply.
-type block struct{ mb, nb, at, end int } // row and column; where in the message
+type block struct{ mb, nb, at, end int } // row and column; where in the piece
 
 // together is the most blocks of a job: sums for every party of up to 320 KB.
 func (p *plan) together() int { return max(4, 16/p.n) }
 
-// cut returns how many rows and columns a job has. Ciphertexts of B are read
+// size returns how many rows and columns a job has. Ciphertexts of B are read
 // from memory once for all rows, four of which keep the processor busy.
-func (p *plan) cut(s shape, batch int) (rows, cols int) {
+func (p *plan) size(s shape, batch int) (rows, cols int) {
 	rows = min(4, ceil(s.rows(batch), 2))
 	return rows, min(s.cols, p.together()/rows)
 }
@@ -152,17 +232,18 @@ func (p *plan) commonLength(batch int) (sum int64) {
 	return sum
 }
 
-// jobs lists the work for a batch, in the order of the replies in the message,
-// and returns the length of the message.
-func (p *plan) jobs(batch int) (all []job, length int) {
+// jobs lists the work for a batch. Blocks are at their places among those of
+// their job.
+func (p *plan) jobs(batch int) (all []job) {
 	var index, place []int32
 	for l, s := range p.shapes {
-		height, width := p.cut(s, batch)
+		height, width := p.size(s, batch)
 		for bundle := range s.bundles {
 			for mb := 0; mb < s.rows(batch); mb += height {
 				for nb := 0; nb < s.cols; nb += width {
 					j := job{layer: l, bundle: bundle, mb: mb, nb: nb}
 					j.rows, j.cols = min(height, s.rows(batch)-mb), min(width, s.cols-nb)
+					length := 0
 					for b := range j.rows * j.cols {
 						row, col := mb+b%j.rows, nb+b/j.rows
 						index, place = s.outputs(index[:0], place[:0], batch, bundle, row, col)
@@ -175,5 +256,5 @@ func (p *plan) jobs(batch int) (all []job, length int) {
 			}
 		}
 	}
-	return all, length
+	return all
 }

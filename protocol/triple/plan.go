@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tacit-mpc/tacit/internal/ntt"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -200,12 +201,54 @@ func (p *plan) setupCost() (c Cost) {
 }
 
 func (p *plan) multiplyCost(batch int) (c Cost) {
-	jobs, length := p.jobs(batch)
-	for _, j := range jobs {
-		c.Ciphertexts += int64(len(j.blocks)) * int64(p.n-1)
+	step := transport.Stats{Step: stepReply}
+	for _, piece := range p.pieces(batch) {
+		for _, j := range piece.jobs {
+			c.Ciphertexts += int64(len(j.blocks)) * int64(p.n-1)
+		}
+		one := broadcast(stepReply, int64(piece.length), p.n)
+		step.Rounds += one.Rounds
+		step.Sent += one.Sent
+		step.Received += one.Received
 	}
-	c.Steps = []transport.Stats{broadcast(stepReply, int64(length), p.n)}
+	c.Steps = []transport.Stats{step}
 	return c
+}
+
+// MultiplyMemory bounds what [Context.Multiply] allocates beside its result, in
+// bytes, with so many processors: pieces that are made, on their way, and opened,
+// and for every goroutine the sums of a job, its rows of A and what it takes to
+// finish a block.
+func MultiplyMemory(n int, layers []Layer, planned, batch, processors int) int64 {
+	return newPlan(n, layers, planned).memory(batch, processors)
+}
+
+func (p *plan) memory(batch, processors int) int64 {
+	const poly = 8 * degree
+	var longest, each, jobs, blocks int64
+	for _, s := range p.shapes {
+		blocks += int64(s.blocks(batch))
+	}
+	for _, piece := range p.pieces(batch) {
+		longest = max(longest, int64(piece.length))
+		jobs = max(jobs, int64(len(piece.jobs)))
+	}
+	for i, used := range p.used() {
+		if !used {
+			continue
+		}
+		primes := int64(len(suites[i].primes))
+		sums := primes * int64(p.n*p.together()) * poly
+		rows := int64(0)
+		for l, s := range p.shapes {
+			if height, _ := p.size(s, batch); p.suite(l) == i {
+				rows = max(rows, int64(16*height*s.inner*(degree/s.spread+ntt.Padding)))
+			}
+		}
+		each += sums + rows + (2*primes+24)*poly
+	}
+	const other = 4 << 10 // of a block: its place, a stream
+	return 4*int64(p.n-1)*longest + min(jobs, int64(processors))*each + other*blocks
 }
 
 // checkLength refuses what does not fit a message.

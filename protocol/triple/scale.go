@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ntt"
 )
@@ -52,13 +53,21 @@ func power(n int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(n)) }
 // chunk is how many coefficients are scaled at a time, in a near cache.
 const chunk = 512
 
-// A scaler has a buffer for parts. It serves one goroutine.
+// A scaler has a buffer for parts, and constants for the width in use. It
+// serves one goroutine.
 type scaler struct {
 	*scheme
-	parts []uint64
+	parts     []uint64
+	constants [][]uint64
 }
 
-func newScaler(s *scheme) scaler { return scaler{s, make([]uint64, chunk*floodParts)} }
+func newScaler(s *scheme) scaler {
+	e := scaler{scheme: s, parts: make([]uint64, chunk*floodParts)}
+	for _, c := range s.scales {
+		e.constants = append(e.constants, slices.Clone(c))
+	}
+	return e
+}
 
 // put writes the parts of x for coefficient j, in the form that
 // [ntt.Modulus.AddDot] takes.
@@ -73,10 +82,10 @@ func (s *scaler) put(j, count int, x uint64) []uint64 {
 
 // add adds the parts of n coefficients to p from a place on, which has room for
 // a multiple of 8.
-func (s *scaler) add(p [][]uint64, from, n, count int, constants [][]uint64) {
+func (s *scaler) add(p [][]uint64, from, n, count int) {
 	whole := (n + 7) &^ 7
 	for i, m := range s.mod {
-		t := ntt.Factors{V: constants[i], Step: stride, Spread: degree}
+		t := ntt.Factors{V: s.constants[i], Step: stride, Spread: degree}
 		m.AddDot(p[i][from:], 1, whole, 0, t, s.parts[:whole*count], count)
 	}
 }
@@ -91,7 +100,7 @@ func (s *scaler) scaleUp(x []uint64, p [][]uint64) {
 		for j, v := range part {
 			s.put(j, plainParts, v)
 		}
-		s.add(p, from, len(part), plainParts, s.scales)
+		s.add(p, from, len(part), plainParts)
 	}
 }
 
@@ -107,10 +116,9 @@ func (s *scaler) blind(p [][]uint64, k int, random []byte, share []uint64) {
 	for w := range cut {
 		cut[w] = 1<<uint(min(max(s.floodBits(k)-64*w, 0), 64)) - 1
 	}
-	constants, half := make([][]uint64, len(s.mod)), power(s.floodBits(k)-1)
+	half := power(s.floodBits(k) - 1)
 	for i, m := range s.mod {
-		constants[i] = append([]uint64(nil), s.scales[i]...)
-		constants[i][partCentre*stride] = m.Prime() - m.Residue(half)
+		s.constants[i][partCentre*stride] = m.Prime() - m.Residue(half)
 	}
 	drop := uint(64 - k)
 	const mask = 1<<word - 1
@@ -130,6 +138,6 @@ func (s *scaler) blind(p [][]uint64, k int, random []byte, share []uint64) {
 			at[8*(partFlood+3)] = f2 >> 28
 			at[8*partCentre] = 1
 		}
-		s.add(p, from, len(part), floodParts, constants)
+		s.add(p, from, len(part), floodParts)
 	}
 }

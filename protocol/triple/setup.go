@@ -191,7 +191,7 @@ func (c *Context) encrypt(m *transport.Mesh, common, seed [32]byte, b [][]uint64
 		panels := k.newPanels(n/inner, inner)
 		start, size := len(msg), k.polyBytes()
 		msg = append(msg, make([]byte, n*size)...)
-		err := parallel(m, n, func() func(int) error {
+		err := parallel(m, n, func(int) func(int) error {
 			w, c0, c1 := make([]uint64, degree), k.r.NewPoly(), k.r.NewPoly()
 			e := k.encryptor()
 			return func(i int) error {
@@ -288,7 +288,7 @@ func (c *Context) receive(m *transport.Mesh, msgs [][]byte) error {
 			n, inner := c.shapes[l].weightBlocks(), c.shapes[l].inner
 			k := c.suites[c.suite(l)]
 			panels := k.newPanels(n/inner, inner)
-			err := parallel(m, n, func() func(int) error {
+			err := parallel(m, n, func(int) func(int) error {
 				c0 := k.r.NewPoly()
 				return func(i int) error {
 					if err := k.parsePoly(c0, msg[i*k.polyBytes():]); err != nil {

@@ -141,6 +141,59 @@ func TestRandomGeometriesAreExact(t *testing.T) {
 	}
 }
 
+// TestPieces: a batch that travels in several pieces is exact, and takes the
+// memory and the rounds that are planned.
+func TestPieces(t *testing.T) {
+	layer := Layer{conv(28, 1, 5, 6), 40}
+	small, large := newPlan(2, []Layer{layer}, 160), newPlan(2, []Layer{layer}, 320)
+	if a, b := len(small.pieces(160)), len(large.pieces(320)); a != 2 || b != 4 {
+		t.Errorf("%d and %d pieces", a, b)
+	}
+	if a, b := small.memory(160, 2), large.memory(320, 2); b > a+a/8 || b > 48<<20 {
+		t.Errorf("memory of %d bytes for a batch of 160, %d for 320", a, b)
+	}
+	run(t, 2, 160, 160, false, layer)
+	run(t, 3, 64, 64, true, layer, kinds[0])
+}
+
+// TestMemory adds up all that Multiply allocates, whatever is freed meanwhile.
+func TestMemory(t *testing.T) {
+	const n, batch = 2, 320
+	layers := []Layer{{conv(28, 1, 5, 6), 40}}
+	var ready, parties sync.WaitGroup
+	ready.Add(n)
+	begin := make(chan struct{})
+	for _, m := range transport.Pipe(t.Context(), n) {
+		parties.Go(func() {
+			r := rng(t, m.Self())
+			c, err := Setup(m, r, layers, [][]uint64{values(r, layers[0].Conv.WeightLen(), 40, false)}, batch)
+			a := values(r, batch*layers[0].Conv.InLen(), 40, false)
+			ready.Done()
+			<-begin
+			if err == nil {
+				_, err = c.Multiply(m, r, [][]uint64{a}, batch)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	ready.Wait()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	close(begin)
+	parties.Wait()
+	runtime.ReadMemStats(&after)
+	cost := PlanMultiply(n, 0, layers, batch, batch)
+	result := int64(8 * batch * layers[0].Conv.OutLen())
+	bound := n * (MultiplyMemory(n, layers, batch, batch, runtime.GOMAXPROCS(0)) + result + cost.Steps[0].Sent) // which the links copy
+	got := int64(after.TotalAlloc - before.TotalAlloc)
+	t.Logf("%d of %d bytes", got, bound)
+	if got > bound {
+		t.Errorf("%d bytes, at most %d expected", got, bound)
+	}
+}
+
 // party runs Setup and Multiply of one party on random shares.
 func party(t testing.TB, m *transport.Mesh, batch int, layers ...Layer) (*Context, [][]uint64, error) {
 	r := rng(t, m.Self())
@@ -189,7 +242,8 @@ func TestRepliesAreFresh(t *testing.T) {
 			return err
 		}
 		a := [][]uint64{values(r, layer.Conv.InLen(), layer.Width, false)}
-		jobs, length := c.jobs(1)
+		piece := c.pieces(1)[0]
+		length := piece.length
 		var replies [2][][]byte
 		for i := range replies {
 			replies[i] = [][]byte{make([]byte, length), make([]byte, length)}
@@ -198,7 +252,7 @@ func TestRepliesAreFresh(t *testing.T) {
 				return err
 			}
 			z := [][]uint64{make([]uint64, layer.Conv.OutLen())}
-			if err := c.makeReplies(m, jobs, seed, a, 1, replies[i], z); err != nil {
+			if err := newCrew(c, m.Workers()).makeReplies(m, piece, seed, a, 1, replies[i], z); err != nil {
 				return err
 			}
 		}
@@ -306,13 +360,13 @@ func TestContextEnds(t *testing.T) {
 	boom := errors.New("boom")
 	cancel(boom)
 	calls := 0
-	err := parallel(transport.Pipe(ctx, 2)[0], 1000, func() func(int) error {
+	err := parallel(transport.Pipe(ctx, 2)[0], 1000, func(int) func(int) error {
 		return func(int) error { calls++; return nil }
 	})
 	if !errors.Is(err, boom) || calls > 0 {
 		t.Errorf("error %v after %d calls", err, calls)
 	}
-	err = parallel(transport.Pipe(t.Context(), 2)[0], 1000, func() func(int) error {
+	err = parallel(transport.Pipe(t.Context(), 2)[0], 1000, func(int) func(int) error {
 		return func(i int) error {
 			if i == 3 {
 				return boom
@@ -358,8 +412,7 @@ func TestTamperedMessages(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, length := c.jobs(1)
-			_, err = m.Broadcast(stepReply, ones(int64(length)))
+			_, err = m.Broadcast(stepReply, ones(int64(c.pieces(1)[0].length)))
 			return err
 		}, stepReply, ErrPadding},
 	} {

@@ -7,20 +7,42 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
+// A crew has the buffers of all goroutines that work for a batch.
+type crew struct {
+	c         *Context
+	repliers  [][len(suites)]*replier
+	openers   [][len(suites)]*decryptor
+	positions []positions
+}
+
+// positions are of the coefficients of a reply: see [packing].
+type positions struct {
+	index, place []int32
+	share        []uint64
+}
+
+func newPositions() positions {
+	return positions{make([]int32, 0, degree), make([]int32, 0, degree), make([]uint64, degree)}
+}
+
+func newCrew(c *Context, workers int) *crew {
+	return &crew{c, make([][len(suites)]*replier, workers), make([][len(suites)]*decryptor, workers), make([]positions, workers)}
+}
+
 // makeReplies fills out, and subtracts the masks from z.
-func (c *Context) makeReplies(m *transport.Mesh, jobs []job, seed [32]byte, a [][]uint64, batch int, out [][]byte, z [][]uint64) error {
-	return parallel(m, len(jobs), func() func(int) error {
-		var workers [len(suites)]*replier
+func (w *crew) makeReplies(m *transport.Mesh, p piece, seed [32]byte, a [][]uint64, batch int, out [][]byte, z [][]uint64) error {
+	return parallel(m, len(p.jobs), func(worker int) func(int) error {
 		return func(i int) error {
-			j := jobs[i]
-			w := &workers[c.suite(j.layer)]
-			if *w == nil {
-				*w = newReplier(c, c.suites[c.suite(j.layer)])
+			j := p.jobs[i]
+			suite := w.c.suite(j.layer)
+			r := &w.repliers[worker][suite]
+			if *r == nil {
+				*r = newReplier(w.c, w.c.suites[suite])
 			}
-			(*w).multiply(j, a[j.layer], batch)
+			(*r).multiply(j, a[j.layer], batch)
 			for b := range j.blocks {
-				(*w).draw.restart(seed, labelReply, uint64(i), uint64(b))
-				(*w).finish(j, b, batch, out, z[j.layer])
+				(*r).draw.restart(seed, labelReply, uint64(p.first+i), uint64(b))
+				(*r).finish(j, b, batch, out, z[j.layer])
 			}
 			return nil
 		}
@@ -30,19 +52,18 @@ func (c *Context) makeReplies(m *transport.Mesh, jobs []job, seed [32]byte, a []
 // A replier makes the replies of jobs of one suite, for all receivers. It
 // serves one goroutine.
 type replier struct {
-	c            *Context
-	keys         *keys
-	eval         *evaluator
-	draw         *sampler
-	acc          [][][]uint64 // by party, ours being the common part, then by prime: the blocks of a job
-	v, t         []uint64     // the rows of A of a job, and their transforms
-	index, place []int32
-	share        []uint64
-	c1           []byte
+	c    *Context
+	keys *keys
+	eval *evaluator
+	draw *sampler
+	acc  [][][]uint64 // by party, ours being the common part, then by prime: the blocks of a job
+	v, t []uint64     // the rows of A of a job, and their transforms
+	positions
+	c1 []byte
 }
 
 func newReplier(c *Context, k *keys) *replier {
-	w := &replier{c: c, keys: k, eval: k.evaluator(), share: make([]uint64, degree)}
+	w := &replier{c: c, keys: k, eval: k.evaluator(), positions: newPositions(), c1: make([]byte, 0, 12*degree)}
 	w.draw = &sampler{k.scheme, nil, make([]byte, blindBytes*degree)}
 	for range c.n {
 		var acc [][]uint64
@@ -115,33 +136,40 @@ func (w *replier) block(p, b int) [][]uint64 {
 }
 
 // openReplies adds what the others sent to z.
-func (c *Context) openReplies(m *transport.Mesh, jobs []job, batch int, in [][]byte, z [][]uint64) error {
-	return parallel(m, len(jobs), func() func(int) error {
-		var workers [len(suites)]*decryptor
-		var index, place []int32
-		share := make([]uint64, degree)
+func (w *crew) openReplies(m *transport.Mesh, p piece, batch int, in [][]byte, z [][]uint64) error {
+	return parallel(m, len(p.jobs), func(worker int) func(int) error {
 		return func(i int) error {
-			j := jobs[i]
-			d := &workers[c.suite(j.layer)]
+			j := p.jobs[i]
+			suite := w.c.suite(j.layer)
+			d := &w.openers[worker][suite]
 			if *d == nil {
-				k := c.suites[c.suite(j.layer)]
-				*d = k.decryptor(k.secret)
+				*d = w.c.suites[suite].decryptor(w.c.suites[suite].secret)
+				w.positions[worker] = newPositions()
 			}
 			for _, b := range j.blocks {
-				index, place = c.shapes[j.layer].outputs(index[:0], place[:0], batch, j.bundle, b.mb, b.nb)
-				for p, msg := range in {
-					if p == c.self {
-						continue
-					}
-					if err := (*d).open(msg[b.at:b.end], index, c.layers[j.layer].Width, share[:len(index)]); err != nil {
-						return &transport.PeerError{Party: p, Step: stepReply, Err: fmt.Errorf("layer %d, block at byte %d: %w", j.layer, b.at, err)}
-					}
-					for n, at := range place {
-						z[j.layer][at] += share[n]
-					}
+				if err := w.open(*d, &w.positions[worker], j, b, batch, in, z[j.layer]); err != nil {
+					return err
 				}
 			}
 			return nil
 		}
 	})
+}
+
+// open adds one reply of every other party to z.
+func (w *crew) open(d *decryptor, at *positions, j job, b block, batch int, in [][]byte, z []uint64) error {
+	at.index, at.place = w.c.shapes[j.layer].outputs(at.index[:0], at.place[:0], batch, j.bundle, b.mb, b.nb)
+	share := at.share[:len(at.index)]
+	for p, msg := range in {
+		if p == w.c.self {
+			continue
+		}
+		if err := d.open(msg[b.at:b.end], at.index, w.c.layers[j.layer].Width, share); err != nil {
+			return &transport.PeerError{Party: p, Step: stepReply, Err: fmt.Errorf("layer %d, row %d, column %d: %w", j.layer, b.mb, b.nb, err)}
+		}
+		for n, place := range at.place {
+			z[place] += share[n]
+		}
+	}
+	return nil
 }

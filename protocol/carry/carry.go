@@ -81,6 +81,10 @@ type Tree struct {
 	levels int
 	shared int // planes of nodes of level 0
 	terms  int // planes of all nodes
+
+	planes int // of an evaluation
+	one    int // the plane of this party's shares of the constant 1
+	room   int // planes in which a node of level 0 is folded
 }
 
 // A node combines neighbours, the lowest first.
@@ -90,6 +94,8 @@ type node struct {
 	arity int  // d
 	prop  bool // p is needed
 	at    int  // its first term
+	g, p  int  // planes of an evaluation: its own,
+	open  int  // and the first of what its children open
 }
 
 // For returns the tree for comparisons of that many numbers of m bits, 2 to 64,
@@ -132,7 +138,37 @@ func grow(m, times, group int) *Tree {
 		}
 		children = t.add(t.levels, children[0], len(children), arity)
 	}
+	t.arrange()
 	return t
+}
+
+// arrange numbers the planes of an evaluation: those of ¬c, the constant 1, and g,
+// p and what its children open of every node.
+func (t *Tree) arrange() {
+	t.one = t.bits
+	t.planes = t.bits + 1
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		n.p = t.planes
+		t.planes++
+		if n.level > 0 { // the children's are not needed any more
+			n.g = t.nodes[n.first+n.arity-1].g
+			n.open = t.planes
+			t.planes += 2 * n.arity
+			continue
+		}
+		n.g = t.planes
+		t.planes++
+		t.room = max(t.room, n.size(max(n.arity-2, 0)))
+	}
+}
+
+// opened returns the plane of what child c opens.
+func (n node) opened(c int, prop bool) int {
+	if prop {
+		return n.open + 2*c + 1
+	}
+	return n.open + 2*c
 }
 
 // add makes a level of nodes, of about the same arity, over n children, and
@@ -253,19 +289,19 @@ func (n node) masks() (alphas, tops []int) {
 	return alphas, tops
 }
 
-// openings calls f for everything that level opens: P_i or G_i of child i of
+// openings calls f for everything that level opens: P_c or G_c of child c of
 // node n, whose mask is a term.
-func (t *Tree) openings(level int, f func(n, child int, prop bool, mask int)) {
-	for i, n := range t.nodes {
+func (t *Tree) openings(level int, f func(n node, c int, prop bool, mask int)) {
+	for _, n := range t.nodes {
 		if n.level != level {
 			continue
 		}
 		for c := range n.arity {
 			if c < n.arity-1 {
-				f(i, c, false, n.alpha(c))
+				f(n, c, false, n.alpha(c))
 			}
 			if c > 0 || n.prop {
-				f(i, c, true, n.beta(c))
+				f(n, c, true, n.beta(c))
 			}
 		}
 	}
@@ -275,6 +311,6 @@ func (t *Tree) openings(level int, f func(n, child int, prop bool, mask int)) {
 // Levels.
 func (t *Tree) Opened(level int) int {
 	bits := 0
-	t.openings(level, func(int, int, bool, int) { bits++ })
+	t.openings(level, func(node, int, bool, int) { bits++ })
 	return bits
 }

@@ -2,6 +2,7 @@ package carry
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 
@@ -71,9 +73,33 @@ func orderOf(n, first int) []int {
 	return o
 }
 
+// xorOf returns the XOR of the parties' messages.
+func xorOf(m *transport.Mesh, step string, msg []byte) ([]byte, error) {
+	parts, err := m.Broadcast(step, msg)
+	if err != nil {
+		return nil, err
+	}
+	sum := make([]byte, len(msg))
+	for _, p := range parts {
+		subtle.XORBytes(sum, sum, p)
+	}
+	return sum, nil
+}
+
+// notOf returns the low m bits of ¬c, as planes.
+func notOf(c []uint64, m int) [][]uint64 {
+	words := ot.PlaneWords(len(c))
+	flat := make([]uint64, m*words)
+	complement(flat, words, c, m)
+	return slices.Collect(slices.Chunk(flat, words))
+}
+
+// bitAt returns bit i of a plane.
+func bitAt(plane []uint64, i int) uint64 { return plane[i/64] >> (i % 64) & 1 }
+
 // revealed returns the XOR of the parties' planes of n bits.
 func revealed(m *transport.Mesh, p []uint64, n int) ([]uint64, error) {
-	sum, err := open(m, "test: reveal", appendPlane(nil, n, p, make([]uint64, len(p))))
+	sum, err := xorOf(m, "test: reveal", AppendPlanes(nil, p, n))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +120,7 @@ func masked(m *transport.Mesh, j *Job) ([]uint64, error) {
 			return nil, err
 		}
 		for i := range r {
-			r[i] |= Bit(plane, i) << k
+			r[i] |= bitAt(plane, i) << k
 		}
 	}
 	return r, nil
@@ -107,16 +133,15 @@ func checkJob(m *transport.Mesh, j *Job, c []uint64) error {
 		return err
 	}
 	terms := append([]uint64(nil), j.Terms()...)
-	var evals []*Eval
-	less := make([][]uint64, j.Times)
-	for k := range j.Times {
+	vectors := make([]Vector, j.Times)
+	for k := range vectors {
+		v := Vector{k, terms, make([]uint64, len(c)), make([]uint64, len(c))}
 		for i := range c {
-			less[k] = append(less[k], c[i]-uint64(301*k))
+			v.C[i] = c[i] - uint64(301*k)
 		}
-		evals = append(evals, j.tree.Start(k, terms, less[k], m.Self() == 0))
+		vectors[k] = v
 	}
-	e, err := Signs(m, "test", evals)
-	if err != nil {
+	if err := Signs(m, "test", j.tree, vectors); err != nil {
 		return err
 	}
 	for k := range j.Times {
@@ -125,8 +150,9 @@ func checkJob(m *transport.Mesh, j *Job, c []uint64) error {
 			return err
 		}
 		for i := range c {
-			if got, want := Bit(e[k], i)^Bit(lambda, i), sign(less[k][i], r[i], j.Bits); got != want {
-				return fmt.Errorf("%d bits, comparison %d: %d against %d gives %d", j.Bits, k, less[k][i], r[i], got)
+			less := vectors[k].C[i]
+			if got, want := vectors[k].E[i]^bitAt(lambda, i), sign(less, r[i], j.Bits); got != want {
+				return fmt.Errorf("%d bits, comparison %d: %d against %d gives %d", j.Bits, k, less, r[i], got)
 			}
 		}
 	}
@@ -259,7 +285,7 @@ func TestCostsAreThePlannedOnes(t *testing.T) {
 			for _, j := range jobs {
 				before := len(m.Steps())
 				step := fmt.Sprint("job ", j.Layer)
-				if _, err := Signs(m, step, []*Eval{j.tree.Start(0, j.Terms(), make([]uint64, j.Len), false)}); err != nil {
+				if err := Signs(m, step, j.tree, []Vector{{0, j.Terms(), make([]uint64, j.Len), make([]uint64, j.Len)}}); err != nil {
 					return err
 				}
 				var planned []transport.Stats
@@ -284,11 +310,11 @@ func TestPlanes(t *testing.T) {
 		for i := range c {
 			c[i] = rng.Uint64()
 		}
-		for k, p := range complement(c, 64) {
+		for k, p := range notOf(c, 64) {
 			x := make([]uint8, n)
 			unpack(x, p)
 			for i := range c {
-				if want := ^c[i] >> k & 1; Bit(p, i) != want || uint64(x[i]) != want {
+				if want := ^c[i] >> k & 1; bitAt(p, i) != want || uint64(x[i]) != want {
 					t.Fatalf("%d numbers: bit %d of number %d is wrong", n, k, i)
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/tacit-mpc/tacit/protocol/ot"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -14,65 +13,95 @@ const (
 	StepBits    = ": e"
 )
 
-// An Eval is one party's evaluation of a vector of comparisons.
-type Eval struct {
-	tree  *Tree
-	k     int // which of those with one r
-	len   int
-	words int        // of a plane
-	terms []uint64   // planes; folding overwrites those of the comparison alone
-	group []uint64   // planes in which a group is folded
-	not   [][]uint64 // planes of ¬c
-	one   []uint64   // this party's share of the constant 1
-	g, p  [][]uint64 // this party's shares, by node
-	// Opened values G and P of the node's children, by node and child.
-	openG, openP [][][]uint64
+// A Vector is a vector of comparisons: of public numbers C, as comparison K of
+// those with one r, spending the Terms that [Run] made for as many elements, one
+// plane after the other. Terms that no other comparison needs are overwritten.
+// [Signs] sets E to e, which is 0 or 1.
+type Vector struct {
+	K     int
+	Terms []uint64
+	C, E  []uint64
 }
 
-// Start begins comparison k of public numbers c, spending the terms that [Run]
-// made for as many elements, one plane after the other. It computes level 0, and
-// overwrites terms that no other comparison needs. First is set at one party, who
-// adds public values to its share.
-func (t *Tree) Start(k int, terms, c []uint64, first bool) *Eval {
-	e := &Eval{
-		tree: t, k: k, len: len(c), words: ot.PlaneWords(len(c)), terms: terms,
-		g: make([][]uint64, len(t.nodes)), p: make([][]uint64, len(t.nodes)),
-		openG: make([][][]uint64, len(t.nodes)), openP: make([][][]uint64, len(t.nodes)),
+// Format implements [fmt.Formatter] and hides v from every verb.
+func (v Vector) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Vector[%d]", len(v.C)) }
+
+// Signs compares all vectors, for which terms of tree t were made.
+//
+// Rounds: 1 for every level of the tree, and 1 for e. Sends: a bit for each
+// opened one to every party, those of a vector padded to bytes.
+func Signs(m *transport.Mesh, step string, t *Tree, vectors []Vector) error {
+	if len(vectors) == 0 {
+		return nil
 	}
-	if len(terms) != t.Terms()*e.words {
-		panic(fmt.Sprintf("carry: %d words of terms for %d comparisons", len(terms), len(c)))
+	s := spaces.Get().(*space)
+	defer s.end()
+	s.begin(t, vectors, m.Self() == 0)
+	for level := 1; level <= t.levels; level++ {
+		msg := s.lay(m, t.Opened(level))
+		for i := range s.evals {
+			msg = s.evals[i].putShares(msg, level)
+		}
+		sum, err := s.open(m, step+StepCarries)
+		if err != nil {
+			return err
+		}
+		for i := range s.evals {
+			sum = s.evals[i].take(sum, level)
+		}
 	}
-	e.not = complement(c, t.bits)
-	e.one = make([]uint64, e.words)
+	msg := s.lay(m, 1)
+	for i := range s.evals {
+		msg = s.evals[i].putSign(msg)
+	}
+	sum, err := s.open(m, step+StepBits)
+	if err != nil {
+		return err
+	}
+	for _, v := range vectors {
+		sum = spread(v.E, sum)
+	}
+	return nil
+}
+
+// An eval is one party's evaluation of a vector.
+type eval struct {
+	*Tree
+	k      int // which of the comparisons with one r
+	len    int
+	words  int      // of a plane
+	terms  []uint64 // planes; folding overwrites those of the comparison alone
+	planes []uint64 // see [Tree.arrange]
+	group  []uint64 // planes in which a group is folded
+}
+
+// start computes level 0. First is set at one party, who adds public values to
+// its share.
+func (e *eval) start(c []uint64, first bool) {
+	if len(e.terms) != e.Terms()*e.words {
+		panic(fmt.Sprintf("carry: %d words of terms for %d comparisons", len(e.terms), len(c)))
+	}
+	complement(e.planes, e.words, c, e.bits)
+	one := e.plane(e.one)
+	clear(one)
 	if first {
-		for i := range e.one {
-			e.one[i] = ^uint64(0)
+		for i := range one {
+			one[i] = ^uint64(0)
 		}
 	}
-	widest := t.nodes[0]
-	for _, n := range t.nodes {
-		if n.level == 0 && n.arity > widest.arity {
-			widest = n
-		}
-	}
-	e.group = make([]uint64, widest.size(max(widest.arity-2, 0))*e.words)
-	for i, n := range t.nodes {
+	for _, n := range e.nodes {
 		if n.level == 0 {
-			e.bits(i, n)
+			e.fromBits(n)
 		}
-		e.openG[i], e.openP[i] = make([][]uint64, n.arity), make([][]uint64, n.arity)
 	}
-	return e
 }
 
-// term returns a plane of terms.
-func (e *Eval) term(i int) []uint64 { return e.terms[e.tree.of(e.k, i)*e.words:][:e.words] }
-
-// plane returns a plane of zeros.
-func (e *Eval) plane() []uint64 { return make([]uint64, e.words) }
+// plane returns a plane of the working memory, and term one of terms.
+func (e *eval) plane(i int) []uint64 { return e.planes[i*e.words:][:e.words] }
+func (e *eval) term(i int) []uint64  { return e.terms[e.of(e.k, i)*e.words:][:e.words] }
 
 // fold makes S_{t−1} of S_t and of the share one of S_t[1].
-func (e *Eval) fold(n node, t int, p, one []uint64) {
+func (e *eval) fold(n node, t int, p, one []uint64) {
 	size := n.size(t - 1)
 	for x := range size {
 		mulAdd(e.term(n.at+x), p, e.term(n.at+size+1+x))
@@ -80,14 +109,16 @@ func (e *Eval) fold(n node, t int, p, one []uint64) {
 	mulAdd(one, p, e.term(n.top(t)))
 }
 
-// bits computes g and p of a node over bits of r, where P_t = ¬c_t, and
+// fromBits computes g and p of a node over bits of r, where P_t = ¬c_t, and
 // g_t = ¬c_t·r_t is of S_t[r_t]. As S_{d−1} is for other comparisons too, lists
 // are folded elsewhere.
-func (e *Eval) bits(i int, n node) {
-	g, one := e.plane(), append([]uint64(nil), e.one...)
+func (e *eval) fromBits(n node) {
+	g, one := e.plane(n.g), e.plane(n.p)
+	clear(g)
+	copy(one, e.plane(e.one))
 	list := e.terms[n.at*e.words:]
 	for t := n.arity - 1; t > 0; t-- {
-		not, size := e.not[n.first+t], n.size(t-1)
+		not, size := e.plane(n.first+t), n.size(t-1)
 		r, folded := list[size*e.words:], e.group[:size*e.words]
 		addMul(g, not, r)
 		mulAdd(one, not, r)
@@ -96,121 +127,66 @@ func (e *Eval) bits(i int, n node) {
 		}
 		list = folded
 	}
-	not := e.not[n.first]
+	not := e.plane(n.first)
 	addMul(g, not, list)
 	mulAdd(one, not, list)
-	e.g[i], e.p[i] = g, one
 }
 
-// inner computes g and p of a node above level 0 from what was opened.
-func (e *Eval) inner(i int, n node) {
-	openG, openP := e.openG[i], e.openP[i]
+// inner computes g and p of a node above level 0 from what was opened. Its g is
+// in the place of that of its last child.
+func (e *eval) inner(n node) {
 	last := n.arity - 1
-	g, one := e.g[n.first+last], append([]uint64(nil), e.one...)
+	g, one := e.plane(n.g), e.plane(n.p)
+	copy(one, e.plane(e.one))
 	for t := last; t > 0; t-- {
 		if t < last {
-			addMul(g, openG[t], one)
+			addMul(g, e.plane(n.opened(t, false)), one)
 			add(g, e.term(n.alpha(t)))
 		}
-		e.fold(n, t, openP[t], one)
+		e.fold(n, t, e.plane(n.opened(t, true)), one)
 	}
-	addMul(g, openG[0], one)
+	addMul(g, e.plane(n.opened(0, false)), one)
 	add(g, e.term(n.alpha(0)))
 	if n.prop {
-		mulAdd(one, openP[0], e.term(n.beta(0)))
-		e.p[i] = one
+		mulAdd(one, e.plane(n.opened(0, true)), e.term(n.beta(0)))
 	}
-	e.g[i] = g
 }
 
-// appendShares appends this party's shares of what the level opens.
-func (e *Eval) appendShares(msg []byte, level int) []byte {
-	e.tree.openings(level, func(i, child int, prop bool, mask int) {
-		x := e.g
+// putShares puts this party's shares of what the level opens at the start of
+// msg, and returns the rest.
+func (e *eval) putShares(msg []byte, level int) []byte {
+	e.openings(level, func(n node, c int, prop bool, mask int) {
+		child := e.nodes[n.first+c]
+		x := child.g
 		if prop {
-			x = e.p
+			x = child.p
 		}
-		msg = appendPlane(msg, e.len, x[e.tree.nodes[i].first+child], e.term(mask))
+		msg = putPlane(msg, e.len, e.plane(x), e.term(mask))
 	})
 	return msg
 }
 
 // take takes what the level opened from sum, and computes the level. It
 // returns the rest of sum.
-func (e *Eval) take(sum []byte, level int) []byte {
-	e.tree.openings(level, func(i, child int, prop bool, _ int) {
-		x := e.plane()
-		sum = readPlane(x, sum, e.len)
-		if prop {
-			e.openP[i][child] = x
-		} else {
-			e.openG[i][child] = x
-		}
+func (e *eval) take(sum []byte, level int) []byte {
+	e.openings(level, func(n node, c int, prop bool, _ int) {
+		sum = readPlane(e.plane(n.opened(c, prop)), sum, e.len)
 	})
-	for i, n := range e.tree.nodes {
+	for _, n := range e.nodes {
 		if n.level == level {
-			e.inner(i, n)
+			e.inner(n)
 		}
 	}
 	return sum
 }
 
-// appendSign appends this party's shares of e.
-func (e *Eval) appendSign(msg []byte) []byte {
-	top := e.plane()
-	addMul(top, e.not[e.tree.bits-1], e.one)
-	add(top, e.g[len(e.g)-1])
-	return appendPlane(msg, e.len, top, e.term(e.tree.terms))
+// putSign puts this party's shares of e at the start of msg, and returns the
+// rest.
+func (e *eval) putSign(msg []byte) []byte {
+	g := e.plane(e.nodes[len(e.nodes)-1].g)
+	addMul(g, e.plane(e.bits-1), e.plane(e.one))
+	return putPlane(msg, e.len, g, e.term(e.Tree.terms))
 }
-
-// Signs returns e of all evaluations, which have one tree, as planes.
-//
-// Rounds: 1 for every level of the tree, and 1 for e. Sends: a bit for each
-// opened one to every party, the vectors of an evaluation padded to bytes.
-func Signs(m *transport.Mesh, step string, evals []*Eval) ([][]uint64, error) {
-	if len(evals) == 0 {
-		return nil, nil
-	}
-	for level := 1; level <= evals[0].tree.levels; level++ {
-		var msg []byte
-		for _, e := range evals {
-			msg = e.appendShares(msg, level)
-		}
-		sum, err := open(m, step+StepCarries, msg)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range evals {
-			sum = e.take(sum, level)
-		}
-	}
-	var msg []byte
-	for _, e := range evals {
-		msg = e.appendSign(msg)
-	}
-	sum, err := open(m, step+StepBits, msg)
-	if err != nil {
-		return nil, err
-	}
-	signs := make([][]uint64, len(evals))
-	for i, e := range evals {
-		signs[i] = e.plane()
-		sum = readPlane(signs[i], sum, e.len)
-	}
-	return signs, nil
-}
-
-// open returns the XOR of the parties' messages.
-func open(m *transport.Mesh, step string, msg []byte) ([]byte, error) {
-	parts, err := m.Broadcast(step, msg)
-	if err != nil {
-		return nil, err
-	}
-	return xorAll(parts), nil
-}
-
-// Bit returns bit i of a plane.
-func Bit(plane []uint64, i int) uint64 { return plane[i/64] >> (i % 64) & 1 }
 
 // addMul adds x·y to z.
 func addMul(z, x, y []uint64) {
@@ -244,17 +220,20 @@ func add(z, x []uint64) {
 	}
 }
 
-// appendPlane appends the n bits of x ⊕ y.
-func appendPlane(msg []byte, n int, x, y []uint64) []byte {
-	size := len(msg) + (n+7)/8
-	for i := range x {
-		msg = binary.LittleEndian.AppendUint64(msg, x[i]^y[i])
+// putPlane puts the n bits of x ⊕ y at the start of msg and returns the rest.
+func putPlane(msg []byte, n int, x, y []uint64) []byte {
+	size := (n + 7) / 8
+	for i := range n / 64 {
+		binary.LittleEndian.PutUint64(msg[8*i:size], x[i]^y[i])
 	}
-	msg = msg[:size]
-	if n%8 > 0 {
-		msg[size-1] &= 1<<(n%8) - 1
+	if n%64 > 0 {
+		last := (x[n/64] ^ y[n/64]) & (1<<(n%64) - 1)
+		for i := n / 64 * 8; i < size; i++ {
+			msg[i] = byte(last)
+			last >>= 8
+		}
 	}
-	return msg
+	return msg[size:]
 }
 
 // readPlane reads n bits and returns the rest of src.
@@ -271,4 +250,13 @@ func readPlane(x []uint64, src []byte, n int) []byte {
 		}
 	}
 	return src[size:]
+}
+
+// spread sets x to the first bits of src, one in each word, and returns the rest
+// of src.
+func spread(x []uint64, src []byte) []byte {
+	for i := range x {
+		x[i] = uint64(src[i/8]>>(i%8)) & 1
+	}
+	return src[(len(x)+7)/8:]
 }

@@ -1,19 +1,15 @@
 package carry
 
 import (
-	"crypto/subtle"
+	"slices"
 
 	"github.com/tacit-mpc/tacit/protocol/ot"
 )
 
-// complement returns the low m bits of ¬c, as planes that are zero beyond the
-// last element.
-func complement(c []uint64, m int) [][]uint64 {
-	words := ot.PlaneWords(len(c))
-	flat, planes := make([]uint64, m*words), make([][]uint64, m)
-	for k := range planes {
-		planes[k] = flat[k*words:][:words]
-	}
+// complement sets the first m planes, of words each, to the low bits of ¬c, and
+// to zero beyond the last element.
+func complement(planes []uint64, words int, c []uint64, m int) {
+	clear(planes[:m*words])
 	var square [64]uint64
 	for lo := 0; lo < len(c); lo += 64 {
 		part := c[lo:min(lo+64, len(c))]
@@ -22,11 +18,10 @@ func complement(c []uint64, m int) [][]uint64 {
 		}
 		clear(square[len(part):])
 		transpose(&square)
-		for k := range planes {
-			planes[k][lo/64] = square[k]
+		for k := range m {
+			planes[k*words+lo/64] = square[k]
 		}
 	}
-	return planes
 }
 
 // transpose transposes a square of bits: in six rounds it swaps the
@@ -41,15 +36,6 @@ func transpose(a *[64]uint64) {
 			a[k+j] ^= t
 		}
 	}
-}
-
-// xorAll returns the sum of equally long messages.
-func xorAll(parts [][]byte) []byte {
-	sum := append([]byte(nil), parts[0]...)
-	for _, p := range parts[1:] {
-		subtle.XORBytes(sum, sum, p)
-	}
-	return sum
 }
 
 // unpack returns the first n bits of a plane, a byte each.
@@ -69,10 +55,11 @@ func unpack(dst []uint8, plane []uint64) {
 
 // AppendPlanes appends planes of n bits, without their padding.
 func AppendPlanes(dst []byte, planes []uint64, n int) []byte {
-	words := ot.PlaneWords(n)
+	words, size := ot.PlaneWords(n), (n+7)/8
 	zero := make([]uint64, words)
 	for ; len(planes) > 0; planes = planes[words:] {
-		dst = appendPlane(dst, n, planes[:words], zero)
+		dst = slices.Grow(dst, size)[:len(dst)+size]
+		putPlane(dst[len(dst)-size:], n, planes[:words], zero)
 	}
 	return dst
 }

@@ -104,7 +104,7 @@ func (s padless) AndEach(m *transport.Mesh, step string, reqs []ot.EachRequest) 
 			msg = AppendPlanes(msg, b, viewLen)
 		}
 	}
-	sum, err := open(m, step, msg)
+	sum, err := xorOf(m, step, msg)
 	if err != nil {
 		return nil, err
 	}
@@ -236,11 +236,11 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 		c[i] = ^v
 		var r uint64
 		for k := range viewBits {
-			r |= Bit(known(k), i) << k
+			r |= bitAt(known(k), i) << k
 		}
 		less[i] = ^(v - r)
 	}
-	view := append(complement(c, viewBits), complement(less, viewBits)...)
+	view := append(notOf(c, viewBits), notOf(less, viewBits)...)
 	for k := range viewBits {
 		x := known(k)
 		add(x, view[k])
@@ -262,7 +262,7 @@ func columns(sent [viewParties][viewParties]map[string][]byte, number int, s *se
 	})
 	var masks, lambdas []int
 	for k := range times {
-		tree.openings(1, func(_, _ int, _ bool, mask int) { masks = append(masks, tree.of(k, mask)) })
+		tree.openings(1, func(_ node, _ int, _ bool, mask int) { masks = append(masks, tree.of(k, mask)) })
 		lambdas = append(lambdas, tree.of(k, tree.terms))
 		drawn[lambdas[k]] = next + k
 	}

@@ -55,7 +55,6 @@ import (
 	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
-	"github.com/tacit-mpc/tacit/protocol/ot"
 )
 
 // A Kind is a function of the package.
@@ -236,7 +235,12 @@ func (c Class) blocks(n, eval int) []block {
 	if c.carried() {
 		return c.runs(n, eval)
 	}
-	var bs []block
+	return c.appendBlocks(nil, n, eval)
+}
+
+// appendBlocks appends the blocks of garbled comparisons, or lifts, that party
+// eval evaluates.
+func (c Class) appendBlocks(bs []block, n, eval int) []block {
 	lo, hi := c.part(n, eval)
 	for size := c.blockLen(n); lo < hi; lo += size {
 		bs = append(bs, block{eval, lo, min(lo+size, hi)})
@@ -262,11 +266,16 @@ type name [32]byte
 // batch returns the garbling of knot k, or 0, of block b of inference number
 // index.
 func (c Class) batch(n, self, index int, id name, b block, k int) garble.Batch {
-	element := c.element(index, k, b.lo)
+	batch := c.at(n, self, index, b, k)
+	batch.Key = prg.DeriveBlock(id[:], "garble", uint64(c.Layer), uint64(b.eval), batch.Element)
+	return batch
+}
+
+// at is batch without the key, as labels take it.
+func (c Class) at(n, self, index int, b block, k int) garble.Batch {
 	return garble.Batch{
 		Circuit: circuits.Comparison(c.In), Parties: n, Self: self, Eval: b.eval,
-		Key:   prg.DeriveBlock(id[:], "garble", uint64(c.Layer), uint64(b.eval), element),
-		Layer: c.Layer, Element: element, Len: b.len(),
+		Layer: c.Layer, Element: c.element(index, k, b.lo), Len: b.len(),
 	}
 }
 
@@ -277,9 +286,6 @@ func (c Class) masks(n, index int, b block) carry.Batch {
 		Layer: c.Layer, Element: c.element(index, 0, b.lo), Stride: uint64(c.N), Len: b.len(),
 	}
 }
-
-// planes is the length of the terms of carried comparisons, in words.
-func (c Class) planes() int { return c.tree().Terms() * ot.PlaneWords(c.N) }
 
 // element is the number in tweaks of knot k, or 0, of element i of inference
 // number index.

@@ -241,7 +241,7 @@ func (c coalition) reused(run int, s *seen, b int) []byte {
 		less[e] -= threshold(class, 1)
 	}
 	batch := class.batch(viewParties, c.h, b, name{}, class.blocks(viewParties, c.eval)[0], 0)
-	labels := make([]prg.Block, batch.LabelLen())
-	batch.Labels(labels, s.seeds[c.h][b], s.deltas[c.h], complement(less, viewBits))
-	return prg.Bytes(labels)
+	active := make([]prg.Block, batch.LabelLen())
+	batch.Labels(active, s.seeds[c.h][b], s.deltas[c.h], new(labels).complement(less, viewBits))
+	return prg.Bytes(active)
 }

@@ -6,7 +6,9 @@ import (
 	"sync/atomic"
 
 	"github.com/tacit-mpc/tacit/internal/prg"
+	"github.com/tacit-mpc/tacit/protocol/carry"
 	"github.com/tacit-mpc/tacit/protocol/garble"
+	"github.com/tacit-mpc/tacit/protocol/ot"
 )
 
 // Material is one party's part of what [Generate] made for one class of one
@@ -32,7 +34,8 @@ type content struct {
 	delta  prg.Block
 	tables []*garble.Tables // by block that this party evaluates, and knot
 
-	terms []uint64 // of carried comparisons
+	terms []uint64 // of carried comparisons,
+	tree  *carry.Tree
 }
 
 // noCopy makes go vet report copies.
@@ -76,7 +79,8 @@ func (c *content) allocate() {
 		c.rTop = make([]uint64, c.class.N)
 	}
 	if c.class.carried() {
-		c.terms = make([]uint64, c.class.planes())
+		c.tree = c.class.tree()
+		c.terms = make([]uint64, c.tree.Terms()*ot.PlaneWords(c.class.N))
 	}
 	if !c.class.signed() {
 		return
@@ -114,37 +118,4 @@ func (m *Material) spend() content {
 	c := m.content
 	m.content = content{class: c.class}
 	return c
-}
-
-// spendAll spends the material of one request, which must be of one class of
-// the kind.
-func spendAll(kind Kind, n, self int, mats []*Material) []content {
-	cs := make([]content, len(mats))
-	for b, m := range mats {
-		cs[b] = m.spend()
-		switch c := cs[b]; {
-		case c.class.Kind != kind:
-			panic(fmt.Sprintf("compare: material for %v used for %v", c.class.Kind, kind))
-		case c.n != n || c.self != self:
-			panic("compare: material of another party")
-		case c.class != cs[0].class:
-			panic("compare: material of several classes")
-		}
-	}
-	return cs
-}
-
-// eraseAll forgets what was spent, whatever became of the request.
-func eraseAll(cs []content) {
-	for i := range cs {
-		c := &cs[i]
-		for _, v := range [][]uint64{c.r, c.rTop, c.lambda, c.lambdaR, c.lambdaRTop, c.terms} {
-			clear(v)
-		}
-		clear(c.seed[:])
-		c.delta = prg.Block{}
-		for _, t := range c.tables {
-			t.Erase()
-		}
-	}
 }

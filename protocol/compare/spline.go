@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 
-	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/transport"
 )
 
@@ -63,40 +62,29 @@ func EvalSpline(m *transport.Mesh, step string, mats []*Material, s *Spline, x [
 			return nil, err
 		}
 	}
-	cs := spendAll(KindSpline, m.N(), m.Self(), mats)
-	if len(cs) == 0 {
+	q := begin(KindSpline, m, step, mats)
+	defer q.end()
+	if len(q.cs) == 0 {
 		return nil, nil
 	}
-	defer eraseAll(cs)
-	class := cs[0].class
-	var offset uint64 // makes x non-negative
-	if m.Self() == 0 {
-		offset = 1 << (class.In - 2)
-	}
-	c, err := open(m, step, cs, x, offset)
-	if err != nil {
+	class := q.class
+	if err := q.open(x, nil, 1<<(class.In-2)); err != nil { // x made non-negative
 		return nil, err
 	}
-	less := make([]uint64, 0, len(c)*class.Knots)
-	for b := range cs {
-		for _, k := range s.Knots {
-			t := k.threshold(class)
-			for _, v := range c[b*class.N:][:class.N] {
-				less = append(less, v-t)
+	q.less = resize(q.less, len(q.c)*class.Knots)
+	for b := range q.cs {
+		for j, k := range s.Knots {
+			less, t := class.vector(q.less, b, j), k.threshold(class)
+			for i, c := range q.c[b*class.N:][:class.N] {
+				less[i] = c - t
 			}
 		}
 	}
-	e, err := signs(m, step, cs, less)
-	if err != nil {
+	if err := q.signs(q.less); err != nil {
 		return nil, err
 	}
-	z := make([]uint64, len(x))
-	for b := range cs {
-		lo, size := b*class.N, class.N*class.Knots
-		cs[b].splineTo(z[lo:lo+class.N], s, c[lo:], e[b*size:][:size])
-	}
-	ring.Reduce(z, class.Out)
-	return z, nil
+	public := q.public()
+	return q.results(func(z []uint64, m *content, c, e []uint64) { m.splineTo(z, s, c, e, public) }), nil
 }
 
 // threshold returns T of a knot.
@@ -108,34 +96,40 @@ func (k Knot) threshold(c Class) uint64 {
 	return t
 }
 
-// splineTo sets z to shares of y. Slope sums Slope and the public parts of
-// Delta·b.
-func (m *content) splineTo(z []uint64, s *Spline, c, e []uint64) {
-	public := uint64(0) // who adds public terms
-	if m.self == 0 {
-		public = 1
-	}
-	half, bits := uint64(1)<<(m.class.In-2), m.class.In
-	slope := make([]uint64, len(z))
-	for i := range z {
-		slope[i] = uint64(s.Slope)
-		z[i] = public * (uint64(s.Base) + slope[i]*(c[i]-half))
-	}
-	for j, k := range s.Knots {
-		lo, delta, at := j*len(z), uint64(k.Delta), half+uint64(k.At)
-		for i := range z {
-			bit, sign := e[lo+i], delta*(1-2*e[lo+i])
-			slope[i] += delta * bit
-			z[i] += (c[i]-at)*(public*delta*bit+sign*m.lambda[lo+i]) - sign*m.lambdaR[lo+i]
+// splineTo sets z to shares of y.
+func (m *content) splineTo(z []uint64, s *Spline, c, e []uint64, public uint64) {
+	const stretch = 256 // elements of which all knots are summed at a time
+	half, size := uint64(1)<<(m.class.In-2), len(z)
+	var sums, slopes, wraps [stretch]uint64
+	for lo := 0; lo < size; lo += stretch {
+		n := min(stretch, size-lo)
+		sum, slope, w, c := sums[:n], slopes[:n], wraps[:n], c[lo:][:n]
+		for i := range sum { // slope adds up the public parts of Delta·b
+			slope[i] = uint64(s.Slope)
+			sum[i] = public * (uint64(s.Base) + slope[i]*(c[i]-half))
+			w[i] = wrap(c[i], m.class.In)
+		}
+		for j, k := range s.Knots {
+			at, delta, own := half+uint64(k.At), uint64(k.Delta), j*size+lo
+			e, lambda, lambdaR := e[own:][:n], m.lambda[own:][:n], m.lambdaR[own:][:n]
+			for i := range sum {
+				bit, sign := delta*e[i], delta*(1-2*e[i])
+				slope[i] += bit
+				sum[i] += (c[i]-at)*(public*bit+sign*lambda[i]) - sign*lambdaR[i]
+			}
 			if m.lambdaRTop != nil {
-				z[i] += wrap(c[i], bits) * sign * m.lambdaRTop[lo+i]
+				for i, top := range m.lambdaRTop[own:][:n] {
+					sum[i] += w[i] * delta * (1 - 2*e[i]) * top
+				}
 			}
 		}
-	}
-	for i := range z {
-		z[i] -= slope[i] * m.r[i]
-	}
-	for i, top := range m.rTop {
-		z[i] += slope[i] * wrap(c[i], bits) * top
+		for i, r := range m.r[lo:][:n] {
+			z[lo+i] = sum[i] - slope[i]*r
+		}
+		if m.rTop != nil {
+			for i, top := range m.rTop[lo:][:n] {
+				z[lo+i] += slope[i] * w[i] * top
+			}
+		}
 	}
 }

@@ -199,10 +199,13 @@ func (r *roster) mesh(ctx context.Context, c call, timeout time.Duration) (*tran
 			continue
 		}
 		var conn transport.Conn = s
+		var o transport.LinkOptions
 		if c.wrap != nil {
 			conn = c.wrap(s)
+		} else if c.class == p2p.Online {
+			o.Holds = p2p.Holds
 		}
-		links[j] = transport.NewLink(conn, transport.LinkOptions{})
+		links[j] = transport.NewLink(conn, o)
 		if r.tap != nil {
 			links[j] = r.tap(links[j])
 		}

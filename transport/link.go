@@ -28,6 +28,9 @@ type LinkOptions struct {
 	// Grace limits how long a link that failed goes on to tell the peer why,
 	// and to learn why from the peer. 0 stands for half a second.
 	Grace time.Duration
+	// Holds is how long a message may be that the connection takes at once,
+	// whatever the peer does, if all before it were read; 0 where it may wait.
+	Holds int
 }
 
 // NewLink returns a Link that frames messages on c, as described in the
@@ -37,7 +40,7 @@ func NewLink(c Conn, o LinkOptions) Link {
 		o.Grace = time.Second / 2
 	}
 	return &link{
-		conn: c, grace: o.Grace, r: bufio.NewReaderSize(c, readBuffer),
+		conn: c, grace: o.Grace, holds: o.Holds, r: bufio.NewReaderSize(c, readBuffer),
 		send: make(chan struct{}, 1), recv: make(chan struct{}, 1),
 	}
 }
@@ -45,6 +48,7 @@ func NewLink(c Conn, o LinkOptions) Link {
 type link struct {
 	conn   Conn
 	grace  time.Duration
+	holds  int
 	closed atomic.Bool // by this party
 
 	// The locks are channels, as they are held while a peer is waited for,
@@ -59,6 +63,12 @@ type link struct {
 	head     [FrameHeader]byte // buffer
 	received uint32            // frames
 	recvErr  error             // final
+}
+
+// holds reports whether Send of n bytes does not wait for the peer.
+func holds(l Link, n int) bool {
+	framed, ok := l.(*link)
+	return ok && n <= framed.holds
 }
 
 func (l *link) Send(step string, msg []byte) error {

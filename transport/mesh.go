@@ -178,22 +178,27 @@ func (m *Mesh) round(step string, out, in [][]byte, timeout time.Duration) error
 
 // calls runs all sends and receives of a round, all at the same time, as two
 // parties that send long messages and then receive would wait for each other
-// for ever. The last receive runs here, which saves a goroutine.
+// for ever. Sends that do not wait, and the last receive, run here: to start and
+// wake a goroutine takes longer than a short message.
 func (m *Mesh) calls(step string, out, in [][]byte) {
 	var calls sync.WaitGroup
+	send := func(j int) {
+		err := m.links[j].Send(step, out[j])
+		m.sending[j].Store(false)
+		m.check(j, step, err)
+	}
 	last := -1
 	for j, l := range m.links {
 		if m.waiting[j].Load() {
 			last = j
 		}
-		if !m.sending[j].Load() {
-			continue
+		switch {
+		case !m.sending[j].Load():
+		case holds(l, len(out[j])):
+			send(j)
+		default:
+			calls.Go(func() { send(j) })
 		}
-		calls.Go(func() {
-			err := l.Send(step, out[j])
-			m.sending[j].Store(false)
-			m.check(j, step, err)
-		})
 	}
 	recv := func(j int) {
 		err := m.links[j].Recv(step, in[j])

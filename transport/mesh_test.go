@@ -30,13 +30,15 @@ func newWorld(ctx context.Context, n int, bare bool) *world {
 	for i := range n {
 		w.conns[i], links[i] = make([]transport.Conn, n), make([]transport.Link, n)
 		for j := range i {
+			var o transport.LinkOptions
 			if s := transport.NewShaper(transport.Profile{}); bare {
 				w.conns[i][j], w.conns[j][i] = net.Pipe()
 			} else {
 				w.conns[i][j], w.conns[j][i] = transport.Memory(s, s)
+				o.Holds = 100 // some messages of the tests are longer
 			}
-			links[i][j] = transport.NewLink(w.conns[i][j], transport.LinkOptions{})
-			links[j][i] = transport.NewLink(w.conns[j][i], transport.LinkOptions{})
+			links[i][j] = transport.NewLink(w.conns[i][j], o)
+			links[j][i] = transport.NewLink(w.conns[j][i], o)
 		}
 	}
 	for i := range n {

@@ -29,7 +29,8 @@ func PipeOver(ctx context.Context, n int, p Profile) []*Mesh {
 	}
 	return meshes(ctx, n, func(i, j int) (Link, Link) {
 		a, b := memory(shapers[i], shapers[j])
-		return NewLink(a, LinkOptions{}), NewLink(b, LinkOptions{})
+		o := LinkOptions{Holds: MaxMessage}
+		return NewLink(a, o), NewLink(b, o)
 	})
 }
 

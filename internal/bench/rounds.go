@@ -75,7 +75,8 @@ func loopback(ctx context.Context, n int) (meshes []*transport.Mesh, stop func()
 			if err != nil {
 				return nil, stop, fmt.Errorf("connect: %w", err)
 			}
-			links[i][j], links[j][i] = transport.NewLink(s, transport.LinkOptions{}), transport.NewLink(in.Stream, transport.LinkOptions{})
+			o := transport.LinkOptions{Holds: p2p.Holds}
+			links[i][j], links[j][i] = transport.NewLink(s, o), transport.NewLink(in.Stream, o)
 		}
 	}
 	for i := range n {

@@ -79,6 +79,11 @@ func (s *stream) explain(err error) error {
 	}
 }
 
+// Holds is how much a stream of class [Online] takes at once, in bytes, if its
+// peer has read all before: far below its window, and what the queue of a
+// connection holds.
+const Holds = 16 << 10
+
 // linger is how long a closed stream waits for the peer to close it too.
 const linger = 5 * time.Second
 

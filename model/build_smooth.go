@@ -29,23 +29,6 @@ func (b *builder) spline(n *node, x int) (int, error) {
 	if !b.fits(z) {
 		return 0, errWide(z)
 	}
-	if len(z.op.Spline.Knots) == 0 { // a line
-		return b.straight(n, x, z)
-	}
-	return b.add(z), nil
-}
-
-// straight lowers a spline without knots.
-func (b *builder) straight(n *node, x int, z *fixed) (int, error) {
-	s := z.op.Spline
-	l := &fixed{op: Op{Kind: Sum, Name: n.name, In: []int{x}, Index: iota32(z.len), Window: 1}, len: z.len, frac: z.frac}
-	l.bounds(z, func(y []float64) []float64 { return append([]float64(nil), y...) })
-	for i := range l.lo {
-		l.op.Coef = append(l.op.Coef, s.Slope)
-		l.lo[i], l.hi[i] = l.lo[i]-float64(s.Base), l.hi[i]-float64(s.Base)
-		z.bias = append(z.bias, s.Base)
-	}
-	z.op = Op{Kind: AddParam, Name: n.name, In: []int{b.add(l)}}
 	return b.add(z), nil
 }
 

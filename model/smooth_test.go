@@ -17,6 +17,7 @@ var smoothCases = []struct {
 	f      func(float64) float64
 }{
 	{"Tanh", 13, nil, -6, 6, math.Tanh},
+	{"Tanh", 13, nil, -0.01, 0.02, math.Tanh}, // nearly a line
 	{"Softplus", 1, nil, -9, 12, func(x float64) float64 { return math.Log1p(math.Exp(x)) }},
 	{"Softsign", 1, nil, -6, 6, func(x float64) float64 { return x / (1 + math.Abs(x)) }},
 	{"Erf", 13, nil, -5, 5, math.Erf},

@@ -92,6 +92,9 @@ func (s *fitted) within(magnitude float64) *Spline {
 		k := z.Knots[0]
 		z.Base, z.Slope, z.Knots = z.Base-k.Delta*k.At, z.Slope+k.Delta, z.Knots[1:]
 	}
+	if len(z.Knots) == 0 { // a line, which is lifted as other splines are
+		z.Knots = []Knot{{}}
+	}
 	return &z
 }
 

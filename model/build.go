@@ -29,9 +29,10 @@ type builder struct {
 	*plan
 	fraction int
 	values   []*fixed
-	alias    []int       // itself, or the operand of a lift left out
-	shifts   map[int]int // memo of shifted
-	lifts    map[int]int // memo of lifted
+	alias    []int          // itself, or the operand of a lift left out
+	shifts   map[int]int    // memo of shifted
+	lifts    map[int]int    // memo of lifted
+	factors  map[[2]int]int // memo of factor
 	output   int
 	current  int   // node being lowered
 	numbers  []int // the value of every node
@@ -43,7 +44,7 @@ type builder struct {
 const capacity = 60
 
 func (p *plan) build(fraction int) (*builder, error) {
-	b := &builder{plan: p, fraction: fraction, shifts: map[int]int{}, lifts: map[int]int{}}
+	b := &builder{plan: p, fraction: fraction, shifts: map[int]int{}, lifts: map[int]int{}, factors: map[[2]int]int{}}
 	number := make([]int, len(p.g.nodes))
 	number[0] = b.input()
 	for i := range p.g.nodes[1:] {

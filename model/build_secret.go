@@ -35,14 +35,57 @@ func unitStep(x float64) float64 {
 }
 
 // product lowers products of two secrets. Both operands are shifted: the result
-// has the fraction bits of both.
+// has the fraction bits of both. An operand keeps more of them where it is
+// multiplied with large numbers, if that fits.
 func (b *builder) product(n *node, x, y int) (int, error) {
-	x, y = b.wide(b.shifted(x)), b.wide(b.shifted(y))
-	z := b.productBounds(n, x, y)
-	if !b.fits(z) {
-		return 0, errWide(z)
+	for most := mostKept; ; most = 0 {
+		u, v := b.factor(x, min(b.largeness(y), most)), b.factor(y, min(b.largeness(x), most))
+		z := b.productBounds(n, u, v)
+		if b.fits(z) {
+			return b.add(z), nil
+		}
+		if most == 0 {
+			return 0, errWide(z)
+		}
 	}
-	return b.add(z), nil
+}
+
+// mostKept bounds the fraction bits that a factor keeps beyond those of activations.
+const mostKept = 8
+
+// largeness returns the bits before the point of the usual values of x.
+func (b *builder) largeness(x int) int {
+	v := b.values[x]
+	reach := math.Ldexp(v.magnitude(), -v.frac)
+	if b.seen != nil {
+		reach /= b.margin
+	}
+	if reach <= 1 {
+		return 0
+	}
+	return exponent(reach) + 1
+}
+
+// factor returns x with up to the given number of fraction bits more than
+// activations have, in a ring as wide as a product wants.
+func (b *builder) factor(x, more int) int {
+	v := b.values[x]
+	f := max(v.frac-b.fraction-more, 0)
+	key := [2]int{x, f}
+	if z, ok := b.factors[key]; ok {
+		return z
+	}
+	z := x
+	if f > 0 {
+		z = b.add(b.shiftBounds(x, f))
+	}
+	if b.values[z].narrow {
+		l := like(b.values[z])
+		l.op = Op{Kind: Lift, Name: b.values[z].op.Name, In: []int{z}}
+		z = b.add(l)
+	}
+	b.factors[key] = z
+	return z
 }
 
 func (b *builder) productBounds(n *node, x, y int) *fixed {

@@ -235,3 +235,16 @@ func (m *Manifest) post(row []float64) []float64 {
 	}
 	return row
 }
+
+// Limit is from where on a single output says yes: 1/2 of a probability, else 0.
+func (m *Manifest) Limit() float64 {
+	if m.Policy.Reveal == RevealProbabilities {
+		return 0.5
+	}
+	for _, p := range m.Post {
+		if p.Op == PostSigmoid {
+			return 0.5
+		}
+	}
+	return 0
+}

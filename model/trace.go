@@ -1,7 +1,7 @@
 package model
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"math/rand/v2"
 
@@ -80,12 +80,15 @@ type Difference struct {
 // hundredth of the largest of them.
 func (d Difference) Diverges() bool { return d.Fixed+d.Private > math.Max(d.Largest, 1e-6)/100 }
 
+// errUnknown means that a model was read, not compiled.
+var errUnknown = errors.New("the model was not compiled here, so that its network is not known")
+
 // Differences runs rows through the network in real numbers, in fixed point, and
 // with every shift done on random shares of the given number of parties, which is
 // what the protocols compute, and compares all tensors.
 func (m *Model) Differences(rows []float32, parties int, rng *rand.Rand) ([]Difference, error) {
 	if m.graph == nil {
-		return nil, fmt.Errorf("the model was not compiled here, so that its network is not known")
+		return nil, errUnknown
 	}
 	x, err := m.Manifest.Encode(rows)
 	if err != nil {
@@ -110,17 +113,22 @@ func (m *Model) Differences(rows []float32, parties int, rng *rand.Rand) ([]Diff
 			d := &all[i]
 			v := m.Manifest.Program.Values[d.Point.value]
 			for e, want := range values[d.Point.node] {
-				number := func(x []uint64) float64 {
-					return math.Ldexp(float64(ring.Signed(x[row*v.Len+e], v.Width)), -v.Frac)
-				}
-				a, b := number(clear[d.Point.value]), number(shared[d.Point.value])
+				a, b := clear[d.Point.value][row*v.Len+e], shared[d.Point.value][row*v.Len+e]
 				d.Largest = max(d.Largest, math.Abs(want))
-				d.Fixed, d.Private = max(d.Fixed, math.Abs(a-want)), max(d.Private, math.Abs(b-a))
+				d.Fixed = max(d.Fixed, math.Abs(v.minus(a, want)))
+				d.Private = max(d.Private, math.Abs(math.Ldexp(float64(ring.Signed(b-a, v.Width)), -v.Frac)))
 			}
 		}
 		row++
 	})
 	return all, err
+}
+
+// minus returns the number that x stands for less y. Sums may leave their ring on
+// the way to a result that does not, so that the difference is that in the ring.
+func (v Value) minus(x uint64, y float64) float64 {
+	whole := math.RoundToEven(math.Ldexp(y, v.Frac))
+	return math.Ldexp(float64(ring.Signed(x-uint64(int64(whole)), v.Width))+whole, -v.Frac) - y
 }
 
 // sharing evaluates a program as n parties do: shifts act on random shares.
@@ -150,4 +158,26 @@ func shiftShares(op *Op, z Value, x []uint64, n int, draw func() uint64) []uint6
 	}
 	ring.Reduce(out, z.Width)
 	return out
+}
+
+// Float evaluates the network in real numbers, as [Graph.Float] does.
+func (m *Model) Float(rows []float32) ([]float32, error) {
+	if m.graph == nil {
+		return nil, errUnknown
+	}
+	return m.graph.Float(rows)
+}
+
+// Simulate evaluates the network as the given number of parties do, with every
+// shift on random shares, and decodes the outputs.
+func (m *Model) Simulate(rows []float32, parties int, rng *rand.Rand) ([]float32, error) {
+	x, err := m.Manifest.Encode(rows)
+	if err != nil {
+		return nil, err
+	}
+	y, err := Run(sharing{plain{m, len(rows) / m.Manifest.Input.Len()}, parties, rng}, &m.Manifest.Program, x)
+	if err != nil {
+		return nil, err
+	}
+	return m.Manifest.Decode(y), nil
 }

@@ -80,7 +80,7 @@ As separate organisations: keygen, cluster init, party, deploy, predict.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err, fmt.Sprintf("`%s --help` lists the flags", c.CommandPath())}
 	})
-	root.AddCommand(demoCommand(), tryCommand(), planCommand(), keygenCommand(), clusterCommand(), partyCommand(),
+	root.AddCommand(demoCommand(), tryCommand(), planCommand(), checkCommand(), explainCommand(), keygenCommand(), clusterCommand(), partyCommand(),
 		deployCommand(), predictCommand(), statusCommand(), benchCommand())
 	return root
 }

@@ -37,8 +37,8 @@ type vote struct {
 	weight float64
 }
 
-// A path is a leaf with the decisions that lead to it.
-type path struct {
+// A route is a leaf with the decisions that lead to it.
+type route struct {
 	decisions []decision
 	votes     []vote
 }
@@ -149,8 +149,8 @@ func (o *operator) forest(votes string) (*forest, error) {
 const maxDepth = 1 << 10
 
 // paths lists the leaves of tree root.
-func (f *forest) paths(root int) ([]path, error) {
-	var all []path
+func (f *forest) paths(root int) ([]route, error) {
+	var all []route
 	var walk func(i int, before []decision) error
 	walk = func(i int, before []decision) error {
 		if len(before) > maxDepth || len(all) > maxLeaves {
@@ -158,7 +158,7 @@ func (f *forest) paths(root int) ([]path, error) {
 		}
 		b := f.nodes[i]
 		if b.mode == "LEAF" {
-			all = append(all, path{decisions: slices.Clone(before), votes: b.votes})
+			all = append(all, route{decisions: slices.Clone(before), votes: b.votes})
 			return nil
 		}
 		if err := walk(b.yes, append(before, decision{i, true})); err != nil {
@@ -201,7 +201,7 @@ func (o *operator) trees(t *tensor, f *forest, targets int, base []float64, mean
 		weight = 1 / float64(len(f.roots))
 	}
 	lo, hi := slices.Clone(offsets), slices.Clone(offsets)
-	var leaves []path
+	var leaves []route
 	for _, root := range f.roots {
 		paths, err := f.paths(root)
 		if err != nil {
@@ -249,7 +249,7 @@ func (o *operator) trees(t *tensor, f *forest, targets int, base []float64, mean
 }
 
 // reached returns, for every leaf, 1 if it is the one of its tree, else 0.
-func (o *operator) reached(t *tensor, f *forest, leaves []path) (*tensor, error) {
+func (o *operator) reached(t *tensor, f *forest, leaves []route) (*tensor, error) {
 	number := map[int]int{} // of inner nodes
 	var inner []int
 	deepest := 0

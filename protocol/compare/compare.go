@@ -210,15 +210,22 @@ func (c Class) part(n, p int) (lo, hi int) { return p * c.N / n, (p + 1) * c.N /
 const (
 	maxBlock   = 1 << 10 // elements garbled under one hash key, at most
 	hashBudget = 1 << 20 // hashes under one key, at most, as far as n allows
-	maxRun     = 1 << 12 // elements of a block of carried comparisons, at most,
-	minRun     = 1 << 9  // and even if each has many knots
+	maxRun     = 1 << 12 // elements of a block of carried comparisons, at most
 )
 
-// blockLen returns how many elements are garbled under one hash key: a gate
-// has 4 hashes for every garbler and owner.
+// blockLen returns how many elements, at most, are a block. If they are garbled
+// it is under one hash key for each knot: a gate has 4 hashes for every garbler
+// and owner. If they are carried it is whole blocks of planes. Where elements have
+// many knots, a block keeps to a part of a chunk's memory.
 func (c Class) blockLen(n int) int {
-	size := maxBlock
-	for size > 1 && c.garbled() && size*4*(c.In-1)*(n-1)*(n-1) > hashBudget {
+	size, least := maxBlock, 1
+	if c.carried() {
+		size, least = maxRun, 128
+	}
+	large := func() bool {
+		return c.garbled() && size*4*(c.In-1)*(n-1)*(n-1) > hashBudget || c.Knots > 0 && size*c.memory(n) > chunkMemory/4
+	}
+	for size > least && large() {
 		size /= 2
 	}
 	return size
@@ -252,7 +259,7 @@ func (c Class) appendBlocks(bs []block, n, eval int) []block {
 // last to have its turn. They start at whole blocks of planes.
 func (c Class) runs(n, eval int) []block {
 	var bs []block
-	size := min(max(minRun, maxRun/c.signs()&^127), ((c.N+n-1)/n+127)&^127)
+	size := min(c.blockLen(n), ((c.N+n-1)/n+127)&^127)
 	for lo := eval * size; lo < c.N; lo += n * size {
 		bs = append(bs, block{eval, lo, min(lo+size, c.N)})
 	}

@@ -98,7 +98,7 @@ func bound(n, self int, classes []Class, memory int) int64 {
 	unit, largest := 0, 0
 	for _, c := range classes {
 		largest = max(largest, c.heapLen(n, self))
-		unit = max(unit, min(c.N, max(maxBlock, maxRun))*c.memory(n))
+		unit = max(unit, min(c.N, c.blockLen(n))*c.memory(n))
 	}
 	return int64(memory + unit + 2*largest)
 }

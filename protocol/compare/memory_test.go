@@ -45,14 +45,15 @@ func (w watched) Mul(m *transport.Mesh, step string, reqs []ot.MulRequest) ([][]
 	return w.Session.Mul(m, step, reqs)
 }
 
-// checkBound generates layers of ReLUs at three parties and asserts that the
+// checkBound generates layers at three parties and asserts that the
 // memory of all stays within the bound.
-func checkBound(t testing.TB, backend Backend, layers, each, memory int) {
+func checkBound(t testing.TB, class Class, layers, memory int) {
 	t.Helper()
 	const n = 3
 	var classes []Class
 	for l := range layers {
-		classes = append(classes, Class{KindReLU, 20, 32, each, l, 0, backend})
+		class.Layer = l
+		classes = append(classes, class)
 	}
 	var base, peak atomic.Int64
 	basesOf(t, n)
@@ -83,13 +84,15 @@ func checkBound(t testing.TB, backend Backend, layers, each, memory int) {
 }
 
 func TestGenerationIsBoundedInMemory(t *testing.T) {
-	checkBound(t, Carry, 6, 6000, 6<<20)
-	checkBound(t, Garbled, 8, 1000, 4<<20)
+	checkBound(t, Class{KindReLU, 20, 32, 6000, 0, 0, Carry}, 6, 6<<20)
+	checkBound(t, Class{KindReLU, 20, 32, 1000, 0, 0, Garbled}, 8, 4<<20)
+	checkBound(t, Class{KindSpline, 18, 36, 1000, 0, 32, Carry}, 5, 6<<20)
+	checkBound(t, Class{KindSpline, 18, 36, 200, 0, 8, Garbled}, 5, 6<<20)
 }
 
 // A network of 500,000 ReLUs in 8 layers.
 func BenchmarkGenerateLarge(b *testing.B) {
 	for b.Loop() {
-		checkBound(b, Carry, 8, 62500, chunkMemory)
+		checkBound(b, Class{KindReLU, 20, 32, 62500, 0, 0, Carry}, 8, chunkMemory)
 	}
 }

@@ -177,12 +177,12 @@ func extremum(f func(float64) float64, a, b float64) float64 {
 	return (a + b) / 2
 }
 
-// rough returns the largest weighted error at samples.
-func (s *fitted) rough(d *domain, samples []int64) float64 {
+// apart returns the largest weighted distance to z, which has the same knots.
+func (s *fitted) apart(z *fitted, d *domain) float64 {
 	worst := 0.0
-	for _, x := range samples {
-		y := d.f(x)
-		worst = max(worst, math.Abs(math.Ldexp(s.value(float64(x)), -d.frac-s.bits)-y)/d.fn.weighted(y))
+	for _, x := range append([]int64{d.hi}, s.from...) {
+		off := math.Ldexp(s.value(float64(x)), -d.frac-s.bits) - math.Ldexp(z.value(float64(x)), -d.frac-z.bits)
+		worst = max(worst, math.Abs(off)/d.fn.weighted(d.f(x)))
 	}
 	return worst
 }
@@ -206,11 +206,9 @@ func (d *domain) spline(wanted float64) (*fitted, error) {
 	if most < 0 {
 		return nil, fmt.Errorf("%s of values from %.4g to %.4g does not fit 64 bits; %s", d.fn.name, d.real(d.lo), d.real(d.hi), narrower)
 	}
-	samples := d.sample(wanted)
 	best := d.whole(lines, most)
-	enough := max(best.rough(d, samples), wanted/8) * 1.125
 	for bits := range most {
-		if s := d.whole(lines, bits); s.rough(d, samples) <= enough {
+		if s := d.whole(lines, bits); s.apart(best, d) <= wanted/8 {
 			best = s
 			break
 		}

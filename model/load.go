@@ -90,7 +90,7 @@ func load(file []byte, name string, budget int) (*Graph, error) {
 	g, fixed, err := lowered(&m, output, budget, 1)
 	if err != nil && fixed {
 		whole, _, second := lowered(&m, output, budget, 0)
-		if second == nil || errors.Is(err, errNoRows) {
+		if second == nil || errors.Is(err, errNoRows) || errors.Is(err, errMixes) {
 			return whole, second
 		}
 	}

@@ -99,8 +99,12 @@ func (l *loader) part(in *onnx.ValueInfoProto) (p Part, rows int64, err error) {
 		return p, 0, fmt.Errorf("input %q has no shape; export the model with the shape of its input", p.Name)
 	}
 	dims := t.Shape.Dim
-	rows = 1
-	if len(dims) > 0 {
+	for _, d := range dims[min(l.lead, len(dims)):] {
+		if _, ok := d.Value.(*onnx.TensorShapeProto_Dimension_DimValue); ok && d.GetDimValue() == 0 {
+			return p, 1, fmt.Errorf("input %q has no elements", p.Name)
+		}
+	}
+	if rows = 1; len(dims) > 0 {
 		rows = max(dims[0].GetDimValue(), 0)
 	}
 	if l.lead > 0 && (len(dims) == 0 || len(dims) == 1 && rows > 0) {

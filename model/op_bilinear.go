@@ -34,7 +34,7 @@ func (o *operator) multiplied(x, y *tensor) (*tensor, error) {
 // broadcastRows is broadcast for two tensors: their rows meet, so that both have
 // as many axes.
 func (o *operator) broadcastRows(x, y *tensor) ([]int, []int32, []int32, error) {
-	if len(x.shape) != len(y.shape) {
+	if o.lead > 0 && len(x.shape) != len(y.shape) {
 		return nil, nil, nil, fmt.Errorf("rows of shapes %v and %v would mix; reshape one of them", x.shape, y.shape)
 	}
 	return o.broadcast(x.shape, y.shape)

@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
@@ -146,29 +145,6 @@ func (o *operator) convolution() error {
 	return o.set(o.image(z, rank, c))
 }
 
-// pool reads the geometry of a pooling operator.
-func (o *operator) pool() (*tensor, ring.Conv, error) {
-	t, err := o.secret(0)
-	if err != nil {
-		return nil, ring.Conv{}, err
-	}
-	if len(t.shape) < 2 || len(t.shape) > 3 {
-		return nil, ring.Conv{}, fmt.Errorf("rows of %d axes are not supported; use channels and one or two spatial axes", len(t.shape))
-	}
-	kernel, err := o.ints("kernel_shape", len(t.shape)-1, 0)
-	if err != nil {
-		return nil, ring.Conv{}, err
-	}
-	c, err := o.windows(t.shape, kernel)
-	if err != nil {
-		return nil, c, err
-	}
-	if err := o.spend(2*c.InLen() + c.OutLen()*c.KH*c.KW); err != nil {
-		return nil, c, err
-	}
-	return t, c, nil
-}
-
 func (o *operator) maxPool() error {
 	t, err := o.secret(0)
 	if err != nil {
@@ -196,53 +172,6 @@ func (o *operator) maxPoolOf(t *tensor, c ring.Conv) *tensor {
 	in := o.arrange(t, channelsLast(c.In, c.H*c.W))
 	z := o.g.add(node{kind: maxPoolNode, name: o.name, in: []int{in}, len: c.OutLen(), conv: c})
 	return o.image(z, len(t.shape)-1, c)
-}
-
-func (o *operator) averagePool() error {
-	t, c, err := o.pool()
-	if err != nil {
-		return err
-	}
-	// Elements beyond the declared pads, which ceil_mode adds, never count.
-	floor := *o
-	floor.attrs = maps.Clone(o.attrs)
-	delete(floor.attrs, "ceil_mode")
-	declared, err := floor.windows(t.shape, kernelOf(c, len(t.shape)-1))
-	if err != nil {
-		return err
-	}
-	padded := o.int("count_include_pad", 0) != 0
-	_, w := c.Size()
-	n := node{kind: sumNode, name: o.name, len: c.OutLen(), window: c.KH * c.KW}
-	for i := range n.len {
-		ch, ox, oy := i%c.In, i/c.In%w, i/c.In/w
-		count := 0
-		for k := range n.window {
-			y, x := oy*c.StrideH-c.Top+k/c.KW*c.DilH, ox*c.StrideW-c.Left+k%c.KW*c.DilW
-			inside := y >= 0 && y < c.H && x >= 0 && x < c.W
-			if inside || padded && y < c.H+declared.Bottom && x < c.W+declared.Right {
-				count++
-			}
-			j := int32(-1)
-			if inside {
-				j = int32((y*c.W+x)*c.In + ch)
-			}
-			n.index = append(n.index, j)
-		}
-		if count == 0 {
-			return errors.New("a window holds no element; use smaller pads")
-		}
-		n.c = append(n.c, 1/float64(count))
-	}
-	n.in = []int{o.arrange(t, channelsLast(c.In, c.H*c.W))}
-	return o.set(o.image(o.g.add(n), len(t.shape)-1, c))
-}
-
-func kernelOf(c ring.Conv, rank int) []int {
-	if rank == 1 {
-		return []int{c.KW}
-	}
-	return []int{c.KH, c.KW}
 }
 
 // globalPool lowers GlobalAveragePool and GlobalMaxPool.

@@ -45,6 +45,11 @@ func (o *operator) convolution3(t *tensor, shape []int, w []float64) error {
 	if err != nil {
 		return err
 	}
+	return o.convolve3(t, v, shape, w)
+}
+
+// convolve3 is convolution3 for a geometry v.
+func (o *operator) convolve3(t *tensor, v *volume, shape []int, w []float64) error {
 	groups, in, deep := o.int("group", 1), t.shape[0], shape[2]
 	block := (v.n[1] + v.lo[1] + v.hi[1] + v.stride[1] - 1) / v.stride[1] * v.stride[1]
 	c := ring.Conv{

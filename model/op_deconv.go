@@ -19,8 +19,8 @@ func (o *operator) deconvolution() error {
 		return err
 	}
 	axes := len(t.shape) - 1
-	if axes != 1 && axes != 2 {
-		return fmt.Errorf("rows of %d axes are not supported; use channels and one or two spatial axes", len(t.shape))
+	if axes < 1 || axes > 3 {
+		return fmt.Errorf("rows of %d axes are not supported; use channels and one to three spatial axes", len(t.shape))
 	}
 	groups := o.int("group", 1)
 	if len(m.shape) != axes+2 || groups < 1 || m.shape[0] != t.shape[0] || t.shape[0]%groups != 0 || len(w) == 0 {
@@ -37,6 +37,9 @@ func (o *operator) deconvolution() error {
 		return err
 	}
 	copy(lists[1:], spread.lists)
+	if axes == 3 {
+		return o.deconvolution3(t, lists, spread, m.shape, w)
+	}
 	last := axes - 1
 	c.W, c.DilW = len(spread.lists[last]), spread.dilation[last]
 	if axes == 2 {
@@ -65,6 +68,27 @@ func (o *operator) deconvolution() error {
 		return err
 	}
 	return o.set(o.image(z, axes, c))
+}
+
+// deconvolution3 is deconvolution over three axes, with weights w of shape.
+func (o *operator) deconvolution3(t *tensor, lists [][]int, spread *spreading, shape []int, w []float64) error {
+	t, err := o.picked(t, lists)
+	if err != nil {
+		return err
+	}
+	v := &volume{n: [3]int(t.shape[1:]), kernel: [3]int(shape[2:]), stride: [3]int{1, 1, 1}, dilation: [3]int(spread.dilation)}
+	for a := range 3 {
+		v.out[a] = v.n[a] - v.dilation[a]*(v.kernel[a]-1)
+	}
+	// [Groups][In/Groups][Out/Groups][positions] to [Groups][Out/Groups][In/Groups][turned positions]
+	groups := o.int("group", 1)
+	in, out, block := shape[0]/groups, shape[1], size(shape[2:])
+	_, index := permute([]int{groups, in, out, block}, []int{0, 2, 1, 3})
+	turned := make([]float64, len(w))
+	for i, j := range index {
+		turned[i/block*block+block-1-i%block] = w[j]
+	}
+	return o.convolve3(t, v, append([]int{out * groups, in}, shape[2:]...), turned)
 }
 
 // biases returns operand 2 of a convolution with n channels, or zeros.

@@ -50,6 +50,9 @@ func (o *operator) product() error {
 	if x != nil && y != nil {
 		return o.arithmetic(x, y)
 	}
+	if div && (o.whole(0) || o.whole(1)) {
+		return errors.New("a quotient of whole numbers drops its fraction; cast them to floating-point numbers before")
+	}
 	switch {
 	case div && y == nil:
 		return o.quotient()

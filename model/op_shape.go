@@ -110,7 +110,7 @@ func (o *operator) flatten() error {
 		return o.reshaped(t, []int{size(t.shape[:a]), size(t.shape[a:])})
 	}
 	if a < 1 || size(t.shape[:a-1]) != 1 {
-		return fmt.Errorf("axis %d would mix rows; use axis 1", a)
+		return fmt.Errorf("with axis %d %w; use axis 1", a, errMixes)
 	}
 	return o.reshaped(t, []int{size(t.shape)})
 }

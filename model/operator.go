@@ -194,7 +194,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 			return o.wrap(fmt.Errorf("output %q is defined twice", out))
 		}
 	}
-	if err := f(o); err != nil {
+	if err := f(o); err != nil && (o.depends() || !o.folding(f)) {
 		return o.wrap(err)
 	}
 	for i, out := range n.Output {
@@ -203,6 +203,11 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 		}
 	}
 	return nil
+}
+
+// depends reports that an operand depends on the input.
+func (o *operator) depends() bool {
+	return slices.ContainsFunc(o.n.Input, func(name string) bool { return o.tensors[name] != nil })
 }
 
 func (o *operator) wrap(err error) error {

@@ -3,7 +3,7 @@
 
 Needs Debian's python3-onnx (1.12) and python3-numpy. Every case becomes NAME.onnx,
 NAME.x0, NAME.x1, …, its inputs, and NAME.y0, NAME.y1, …, the expected outputs, as
-TensorProto. Left out are cases of more than LIMIT bytes, those with strings,
+TensorProto. Left out are cases of more than LIMIT bytes, those with strings, NaN,
 sequences or optionals, and those whose operators are in NEVER: what a network for
 inference does not have. With an argument, writes all cases there.
 """
@@ -21,7 +21,7 @@ np.float, np.int, np.bool, np.object = float, int, bool, object  # names that on
 import onnx.backend.test.case.node as cases  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
-LIMIT = 40000
+LIMIT = 30000
 NEVER = """Adagrad Adam Momentum Bernoulli RandomUniformLike BitShift CumSum DFT STFT MelWeightMatrix
 BlackmanWindow HammingWindow HannWindow Det EyeLike Scan Loop If LSTM GRU RNN NonMaxSuppression NonZero
 NegativeLogLikelihoodLoss SoftmaxCrossEntropyLoss QLinearConv QLinearMatMul ConvInteger MatMulInteger
@@ -30,7 +30,10 @@ Compress ReverseSequence Scatter ScatterElements ScatterND SequenceMap Optional 
 
 
 def numeric(v):
-    return isinstance(v, np.ndarray) and v.dtype.kind in "fiub" or np.isscalar(v)
+    if not isinstance(v, np.ndarray) and not np.isscalar(v):
+        return False
+    v = np.asarray(v)
+    return v.dtype.kind in "iub" or v.dtype.kind == "f" and not np.isnan(v).any()
 
 
 def main():
@@ -40,8 +43,12 @@ def main():
     with zipfile.ZipFile(sys.argv[1] if everything else "backend.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as z:
         for _, case in sorted({c.name: c for c in cases._NodeTestCases}.items()):
             inputs, outputs = case.data_sets[0]
+            if isinstance(inputs, dict) or "BFLOAT16" in case.name:  # NumPy has no such type
+                continue
             model = case.model
             if not all(map(numeric, list(inputs) + list(outputs))) or len(inputs) != len(model.graph.input):
+                continue
+            if not all(i.type.HasField("tensor_type") for i in model.graph.input):
                 continue
             if not everything and ("_expanded" in case.name or any(n.op_type in NEVER for n in model.graph.node)):
                 continue

@@ -92,6 +92,7 @@ func (v *fixed) narrowTo(limits [2]float64) {
 	for i := range v.lo {
 		lo, hi := max(v.lo[i], low), min(v.hi[i], high)
 		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi)
+		v.quant[i] = min(v.quant[i], max(v.hi[i], high)-min(v.lo[i], low)) // the exact network keeps to it, too
 	}
 	v.limit()
 }

@@ -117,32 +117,35 @@ func TestRefusals(t *testing.T) {
 	external.m.Graph.Initializer[0].DataLocation = onnx.TensorProto_EXTERNAL.Enum()
 	short := newNet(13, 0, 4).floats("c", []int64{4}, 1, 2)
 	two := newNet(13, 0, 4)
-	two.m.Graph.Input = append(two.m.Graph.Input, info("z", []int64{0, 4}))
+	two.m.Graph.Input = append(two.m.Graph.Input, info("z", []int64{3, 4}))
+	text := newNet(13, 0, 4)
+	text.m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_STRING))
 	integers := newNet(13, 0, 4)
 	integers.m.Graph.Input[0].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_INT64))
+	kernel := newNet(13, 1, 1, 4)
+	kernel.m.Graph.Input = append(kernel.m.Graph.Input, info("w", []int64{1, 1, 2}))
 	add := func(b *netBuilder, with string) []byte {
 		return b.node("Add", "y", []string{"x", with}, nil).bytes("y")
 	}
 	for want, file := range map[string][]byte{
-		"not an ONNX model":                   []byte("PK\x03\x04 a zip"),
-		"opset 22 is not supported":           relu(newNet(22, 0, 4)),
-		"no axis counts the rows":             relu(newNet(13, 4)),
-		"axis 1 has no fixed size":            relu(newNet(13, 0, 0)),
-		"data is in another file":             add(external, "c"),
-		"2 values for 4 elements":             add(short, "c"),
-		"depends on two inputs":               add(two, "z"),
-		"not a tensor of floating-point":      relu(integers),
-		`operand "nowhere" is defined`:        add(newNet(13, 0, 4), "nowhere"),
-		"does not depend on any input":        newNet(13, 0, 4).floats("c", []int64{4}, 1, 2, 3, 4).node("Relu", "y", []string{"c"}, nil).bytes("y"),
-		`node "n_y" (CumSum)`:                 newNet(13, 0, 4).node("CumSum", "y", []string{"x"}, nil).bytes("y"),
-		"only steps that the client can do":   newNet(13, 0, 4).node("Softmax", "s", []string{"x"}, nil).node("Relu", "y", []string{"s"}, nil).bytes("y"),
-		"of shape [2 4] differs from row":     newNet(13, 0, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8).node("Concat", "y", []string{"x", "c"}, attrs{"axis": 1}).bytes("y"),
-		"leave axis 0 out":                    newNet(13, 0, 4).node("Concat", "y", []string{"x", "x"}, attrs{"axis": 0}).bytes("y"),
-		"only 1 − x may be computed after":    newNet(13, 0, 4).floats("c", nil, 2).node("Sigmoid", "s", []string{"x"}, nil).node("Sub", "y", []string{"c", "s"}, nil).bytes("y"),
-		"different steps after the network":   newNet(13, 0, 4).node("Sigmoid", "s", []string{"x"}, nil).node("Softmax", "t", []string{"x"}, nil).node("Concat", "y", []string{"s", "t"}, attrs{"axis": 1}).bytes("y"),
-		"differs from row to row":             add(newNet(13, 2, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8), "c"),
-		"a product or quotient of two secret": newNet(13, 0, 4).node("Div", "y", []string{"x", "x"}, nil).bytes("y"),
-		"training mode":                       newNet(13, 0, 4).ints("t", nil, 1).floats("r", nil, 0.5).node("Dropout", "y", []string{"x", "r", "t"}, nil).bytes("y"),
+		"not an ONNX model":                 []byte("PK\x03\x04 a zip"),
+		"opset 26 is not supported":         relu(newNet(26, 0, 4)),
+		"axis 1 has no fixed size":          relu(newNet(13, 0, 0)),
+		"data is in another file":           add(external, "c"),
+		"2 values for 4 elements":           add(short, "c"),
+		"differ along axis 0":               add(two, "z"),
+		"not a tensor of numbers":           relu(text),
+		"drops its fraction":                integers.floats("c", nil, 2).node("Div", "y", []string{"x", "c"}, nil).bytes("y"),
+		"must be a constant":                kernel.node("Conv", "y", []string{"x", "w"}, nil).bytes("y"),
+		`operand "nowhere" is defined`:      add(newNet(13, 0, 4), "nowhere"),
+		"does not depend on any input":      newNet(13, 0, 4).floats("c", []int64{4}, 1, 2, 3, 4).node("Relu", "y", []string{"c"}, nil).bytes("y"),
+		`node "n_y" (CumSum)`:               newNet(13, 0, 4).node("CumSum", "y", []string{"x"}, nil).bytes("y"),
+		"of shape [2 4] differs from row":   newNet(13, 0, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8).node("Concat", "y", []string{"x", "c"}, attrs{"axis": 1}).bytes("y"),
+		"leave axis 0 out":                  newNet(13, 0, 4).node("Concat", "y", []string{"x", "x"}, attrs{"axis": 0}).bytes("y"),
+		"only 1 − x may be computed after":  newNet(13, 0, 4).floats("c", nil, 2).node("Sigmoid", "s", []string{"x"}, nil).node("Sub", "y", []string{"c", "s"}, nil).bytes("y"),
+		"different steps after the network": newNet(13, 0, 4).node("Sigmoid", "s", []string{"x"}, nil).node("Softmax", "t", []string{"x"}, nil).node("Concat", "y", []string{"s", "t"}, attrs{"axis": 1}).bytes("y"),
+		"differs from row to row":           add(newNet(13, 0, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8), "c"),
+		"training mode":                     newNet(13, 0, 4).ints("t", nil, 1).floats("r", nil, 0.5).node("Dropout", "y", []string{"x", "r", "t"}, nil).bytes("y"),
 	} {
 		_, err := Load(file)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -280,5 +283,83 @@ func mutate(p *Program, rng *rand.Rand) {
 			fields := []*int{&op.Conv.H, &op.Conv.W, &op.Conv.In, &op.Conv.KH, &op.Conv.Out, &op.Conv.StrideW, &op.Conv.Top, &op.Conv.Groups}
 			*fields[rng.IntN(len(fields))] = n
 		}
+	}
+}
+
+// TestWhole loads models of fixed shapes that have no rows.
+func TestWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		b      *netBuilder
+		x      []float32
+		want   []float32
+		result []int
+	}{
+		"vector":    {newNet(13, 4).node("Relu", "y", []string{"x"}, nil), []float32{1, -2, 3, -4}, []float32{1, 0, 3, 0}, []int{4}},
+		"scalar":    {newNet(13).node("Neg", "y", []string{"x"}, nil), []float32{3}, []float32{-3}, []int{}},
+		"sum":       {newNet(13, 2, 2).node("ReduceSum", "y", []string{"x"}, attrs{"keepdims": 0}), []float32{1, 2, 3, 4}, []float32{10}, []int{}},
+		"transpose": {newNet(13, 2, 2).node("Transpose", "y", []string{"x"}, nil), []float32{1, 2, 3, 4}, []float32{1, 3, 2, 4}, []int{2, 2}},
+		"convolution of two": {newNet(13, 2, 1, 3).floats("w", []int64{1, 1, 2}, 1, -1).node("Conv", "c", []string{"x", "w"}, nil).
+			node("ReduceSum", "y", []string{"c"}, attrs{"axes": []int64{0}, "keepdims": 0}), []float32{1, 2, 4, 8, 16, 32}, []float32{-9, -18}, []int{1, 2}},
+		"matrices": {newNet(13, 2, 1, 2).floats("w", []int64{2, 2, 1}, 1, 2, 3, 4).node("MatMul", "y", []string{"x", "w"}, nil),
+			[]float32{1, 1, 1, 1}, []float32{3, 7}, []int{2, 1, 1}},
+		"matrices from the left": {newNet(13, 2, 2, 1).floats("w", []int64{2, 1, 2}, 1, 2, 3, 4).node("MatMul", "y", []string{"w", "x"}, nil),
+			[]float32{1, 1, 1, 1}, []float32{3, 7}, []int{2, 1, 1}},
+		"folded constants": {newNet(13, 2).floats("c", []int64{2}, 4, 9).node("Sqrt", "r", []string{"c"}, nil).node("Neg", "n", []string{"r"}, nil).
+			node("Add", "y", []string{"x", "n"}, nil), []float32{1, 1}, []float32{-1, -2}, []int{2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := c.b.load(t)
+			checkNetwork(t, g, c.x, c.want)
+			if !slices.Equal(g.Result, c.result) {
+				t.Errorf("result of shape %v, want %v", g.Result, c.result)
+			}
+		})
+	}
+}
+
+// TestParts checks the ranges of several inputs, and that rows are put together.
+func TestParts(t *testing.T) {
+	b := newNet(13, 0, 2)
+	b.m.Graph.Input = append(b.m.Graph.Input, info("k", []int64{0, 1}), info("on", []int64{0, 2}))
+	b.m.Graph.Input[1].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_INT64))
+	b.m.Graph.Input[2].Type.GetTensorType().ElemType = proto.Int32(int32(onnx.TensorProto_BOOL))
+	b.node("Cast", "f", []string{"k"}, attrs{"to": 1}).node("Cast", "o", []string{"on"}, attrs{"to": 1})
+	g := b.node("Sum", "y", []string{"x", "f", "o"}, nil).load(t)
+	m, err := Compile(g, Options{Ranges: map[string][2]float64{"x": {0, 1}, "k": {0, 100}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Manifest.Assumed || len(m.Manifest.Parts) != 3 || m.Manifest.Input.Hi != 100 {
+		t.Errorf("inputs %+v", m.Manifest.Parts)
+	}
+	x, err := m.Manifest.Join(map[string][]float32{"x": {0.5, 1, 0, 0}, "k": {7, 99}, "on": {1, 0, 0, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkNetwork(t, g, x, []float32{8.5, 8, 99, 100})
+	for want, x := range map[string][]float32{
+		`"x": row 1, column 1: 2 is outside`:         {0, 0, 0, 0, 0, 0, 2, 0, 0, 0},
+		`"k": row 0, column 0: 1.5 is not a whole`:   {0, 0, 1.5, 0, 0},
+		`"on": row 0, column 1: 2 is outside the de`: {0, 0, 1, 0, 2},
+	} {
+		if _, err := m.Manifest.Encode(x); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one about %s", err, want)
+		}
+	}
+	for _, broken := range []func(*Manifest){
+		func(m *Manifest) { m.Parts = m.Parts[:2] },
+		func(m *Manifest) { m.Parts[0].Hi = 1000 },
+		func(m *Manifest) { m.Parts[0].Name = "k" },
+		func(m *Manifest) { m.Parts[1].Lo = math.NaN() },
+	} {
+		c := m.Manifest
+		c.Parts = slices.Clone(c.Parts)
+		broken(&c)
+		if c.Validate() == nil {
+			t.Errorf("accepted the inputs %+v", c.Parts)
+		}
+	}
+	if _, err := m.Manifest.Join(map[string][]float32{"x": {1, 1}, "k": {1}}); err == nil {
+		t.Error("joined without an input")
 	}
 }

@@ -53,7 +53,7 @@ func compile(c *cobra.Command, file string, samples *table, ranges *rangeFlags) 
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if samples != nil {
-		if err := samples.fits(g.Input); err != nil {
+		if err := samples.join(g.Inputs); err != nil {
 			return nil, err
 		}
 		o.Calibration = samples.rows

@@ -13,7 +13,8 @@ import (
 )
 
 func predictCommand() *cobra.Command {
-	var cluster, name, input, output string
+	var cluster, name, output string
+	var input []string
 	var batch int
 	var asJSON bool
 	c := &cobra.Command{
@@ -28,11 +29,10 @@ array per row). Without --output, predictions are printed, a row per line.`,
 		Example: "  tacit predict --cluster cluster.yaml --model tumour --input x.npy --output y.npy",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			samples, err := readTable(input)
+			samples, err := readInputs(input)
 			if err != nil {
 				return err
 			}
-			rows := samples.rows
 			if batch < 1 {
 				return &usageError{fmt.Errorf("a batch of %d rows", batch), "--batch is at least 1"}
 			}
@@ -51,11 +51,12 @@ array per row). Without --output, predictions are printed, a row per line.`,
 				return err
 			}
 			// All rows are checked before the first is sent.
-			if err := samples.fits(m.Input.Shape); err != nil {
+			if err := samples.join(m.InputParts()); err != nil {
 				return err
 			}
+			rows := samples.rows
 			if _, err := m.Encode(slices.Concat(rows...)); err != nil {
-				return fmt.Errorf("%s: %w", input, err)
+				return fmt.Errorf("%s: %w", samples.path, err)
 			}
 			var all [][]float32
 			bar := progress(len(rows), "predicting")
@@ -69,14 +70,14 @@ array per row). Without --output, predictions are printed, a row per line.`,
 			}
 			bar.finish()
 			if output != "" {
-				return writeNPY(output, all, m.Result)
+				return samples.write(output, all, m.Result)
 			}
 			return printRows(c.OutOrStdout(), all, asJSON)
 		},
 	}
 	c.Flags().StringVarP(&cluster, "cluster", "c", "cluster.yaml", "the cluster, as `tacit cluster init` wrote it for this client")
 	c.Flags().StringVarP(&name, "model", "m", "", "name of the model")
-	c.Flags().StringVarP(&input, "input", "i", "", "inputs: .npy, .csv or .json")
+	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy, .csv or .json; NAME=FILE for each of several")
 	c.Flags().StringVarP(&output, "output", "o", "", "write predictions to this .npy file")
 	c.Flags().IntVarP(&batch, "batch", "b", 1, "rows of one request")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array of rows")

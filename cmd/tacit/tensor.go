@@ -27,8 +27,10 @@ const maxElements = 1 << 28
 // A table is what an input file holds.
 type table struct {
 	path  string
-	rows  [][]float32 // all of one length
-	shape []int       // of a row, or nil if the file does not say
+	rows  [][]float32       // all of one length
+	shape []int             // of a row, or nil if the file does not say
+	one   bool              // it is one row, without an axis of rows
+	parts map[string]*table // by input, if there is a file for each
 }
 
 // readTable reads an input file: .npy with rows along the first axis, .csv with
@@ -108,8 +110,8 @@ func readNPY(f io.Reader) (rows [][]float32, row []int, err error) {
 		return nil, nil, fmt.Errorf("not a NumPy file: %w", err)
 	}
 	shape := r.Header.Descr.Shape
-	if len(shape) == 0 {
-		return nil, nil, errors.New("the array is a scalar: the first axis must be the rows")
+	if len(shape) == 0 { // one number
+		shape = []int{1}
 	}
 	n := 1
 	for _, d := range shape {
@@ -118,7 +120,7 @@ func readNPY(f io.Reader) (rows [][]float32, row []int, err error) {
 		}
 		n *= d
 	}
-	flat, err := numbers(r, n)
+	flat, err := numbers(r, b, n)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -167,8 +169,34 @@ func checkHeader(r *bufio.Reader) error {
 	return nil
 }
 
-// numbers reads n elements of any numeric type.
-func numbers(r *npy.Reader, n int) ([]float32, error) {
+// halves reads n elements of 16-bit floating point, which the library does not.
+func halves(b io.Reader, n int) ([]float32, error) {
+	raw := make([]byte, 2*n)
+	if _, err := io.ReadFull(b, raw); err != nil {
+		return nil, fmt.Errorf("the data do not match the header: %w", err)
+	}
+	out := make([]float32, n)
+	for i := range out {
+		h := uint32(binary.LittleEndian.Uint16(raw[2*i:]))
+		sign, exponent, fraction := h>>15<<31, h>>10&31, h&1023
+		switch exponent {
+		case 0:
+			out[i] = float32(math.Ldexp(float64(fraction), -24))
+		case 31:
+			out[i] = math.Float32frombits(255<<23 | fraction<<13)
+		default:
+			out[i] = math.Float32frombits((exponent+112)<<23 | fraction<<13)
+		}
+		out[i] = math.Float32frombits(math.Float32bits(out[i]) | sign)
+	}
+	return out, nil
+}
+
+// numbers reads n elements of any numeric type from the file b, whose header r has.
+func numbers(r *npy.Reader, b io.Reader, n int) ([]float32, error) {
+	if r.Header.Descr.Type == "<f2" {
+		return halves(b, n)
+	}
 	t := npy.TypeFrom(r.Header.Descr.Type)
 	if t == nil || t.Kind() < reflect.Bool || t.Kind() > reflect.Float64 {
 		return nil, fmt.Errorf("elements of type %q: use float32", r.Header.Descr.Type)

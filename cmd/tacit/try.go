@@ -8,7 +8,8 @@ import (
 )
 
 func tryCommand() *cobra.Command {
-	var input, output, keep string
+	var output, keep string
+	var input []string
 	var parties, batch int
 	var asJSON bool
 	var ranges rangeFlags
@@ -28,7 +29,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			if err := checkSizes(parties, batch); err != nil {
 				return err
 			}
-			samples, err := readTable(input)
+			samples, err := readInputs(input)
 			if err != nil {
 				return err
 			}
@@ -55,7 +56,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 				return err
 			}
 			if output != "" {
-				if err := writeNPY(output, out.outputs, m.Manifest.Result); err != nil {
+				if err := samples.write(output, out.outputs, m.Manifest.Result); err != nil {
 					return err
 				}
 			}
@@ -79,7 +80,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			return out.report.check()
 		},
 	}
-	c.Flags().StringVarP(&input, "input", "i", "", "inputs: .npy with rows along the first axis, .csv or .json")
+	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy with rows along the first axis, .csv or .json; NAME=FILE for each of several")
 	c.Flags().StringVarP(&output, "output", "o", "", "write predictions to this .npy file")
 	c.Flags().IntVarP(&parties, "parties", "p", 3, "number of parties, 2 to 7")
 	c.Flags().IntVarP(&batch, "batch", "b", 1, "rows of one request")

@@ -22,6 +22,11 @@ func conv(size, in, kernel, out int) ring.Conv {
 	return ring.Conv{H: size, W: size, In: in, KH: kernel, KW: kernel, Out: out, StrideH: 1, StrideW: 1, DilH: 1, DilW: 1, Groups: 1}
 }
 
+func padded(c ring.Conv, p int) ring.Conv {
+	c.Top, c.Left, c.Bottom, c.Right = p, p, p, p
+	return c
+}
+
 func depthwise(size, channels, kernel int) ring.Conv {
 	c := conv(size, channels, kernel, channels)
 	c.Groups = channels
@@ -30,14 +35,15 @@ func depthwise(size, channels, kernel int) ring.Conv {
 
 var benchmarks = []benchmark{
 	{"784x128", 16, []Layer{{ring.MatMul(1, 784, 128), 40}}},
-	{"784x128", 128, []Layer{{ring.MatMul(1, 784, 128), 40}}},
+	{"784x128", 128, []Layer{{ring.MatMul(1, 784, 128), 36}}},
 	{"784x128,64 bits", 16, []Layer{{ring.MatMul(1, 784, 128), 64}}},
 	{"conv 1 to 6", 16, []Layer{{conv(28, 1, 5, 6), 40}}},
 	{"conv 6 to 16", 16, []Layer{{conv(12, 6, 5, 16), 40}}},
 	{"depthwise 32", 16, []Layer{{depthwise(8, 32, 3), 40}}},
-	{"LeNet", 16, []Layer{
-		{conv(28, 1, 5, 6), 40}, {conv(12, 6, 5, 16), 40},
-		{ring.MatMul(1, 256, 120), 40}, {ring.MatMul(1, 120, 84), 40}, {ring.MatMul(1, 84, 10), 40},
+	{"MLP", 32, []Layer{{ring.MatMul(1, 784, 128), 36}, {ring.MatMul(1, 128, 128), 35}, {ring.MatMul(1, 128, 10), 35}}},
+	{"LeNet-5", 32, []Layer{
+		{padded(conv(28, 1, 5, 6), 2), 33}, {conv(14, 6, 5, 16), 36},
+		{ring.MatMul(1, 400, 120), 35}, {ring.MatMul(1, 120, 84), 35}, {ring.MatMul(1, 84, 10), 32},
 	}},
 }
 

@@ -120,7 +120,7 @@ func (c *Context) multiplyOthers(m *transport.Mesh, seed [32]byte, a [][]uint64,
 	for i := range min(len(pieces), 2) {
 		buffers[i].out, buffers[i].in = c.buffers(pieces[i:]), c.buffers(pieces[i:])
 	}
-	crew := newCrew(c, m.Workers())
+	crew := c.crewOf(m.Workers())
 	for i := range len(pieces) + 2 {
 		var link sync.WaitGroup
 		var sent error

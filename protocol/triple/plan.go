@@ -21,21 +21,21 @@ const (
 // integers, so that all parties plan the same whatever their processors. Costs
 // of polynomials are for each prime, unless they say otherwise.
 const (
-	nsTransform = 83_000     // of N points
+	nsTransform = 10_000     // of N points
 	nsGather    = 2          // a coefficient of A, for all primes
-	nsProduct   = 4_500      // a product added to a sum
-	nsCommon    = 270_000    // finishing c1
-	nsReply     = 120_000    // finishing c0
-	nsUseful    = 14         // a coefficient of c0
-	nsDecrypt   = 430_000    // a reply, for all primes
-	nsEncrypt   = 1_600_000  // a ciphertext of B, by its owner and by a receiver
+	nsProduct   = 1_200      // a product added to a sum
+	nsCommon    = 40_000     // finishing c1
+	nsReply     = 22_000     // finishing c0
+	nsUseful    = 7          // a coefficient of c0
+	nsDecrypt   = 65_000     // a reply, for all primes
+	nsEncrypt   = 450_000    // a ciphertext of B, by its owner and by a receiver
 	nsByte      = 40         // at 200 Mbit/s
 	nsMemory    = 50_000_000 // a ciphertext of B beyond what a layer should need
 )
 
 const (
-	inMemory = 128 // ciphertexts of B that a layer may well need
-	reuse    = 8   // batches over which a Setup pays off
+	inMemory = 128 // ciphertexts of B that a layer may well need: 96 MiB at three parties and 40 bits
+	reuse    = 16  // batches over which a Setup pays off
 )
 
 // blocks is the number of replies to one receiver.

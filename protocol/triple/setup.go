@@ -30,6 +30,7 @@ type Context struct {
 	masks   []resident
 	counted int64 // coefficients masked under these keys
 	made    atomic.Int64
+	crew    *crew
 }
 
 // keys are those of one suite.
@@ -56,7 +57,8 @@ func (c *Context) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Context[%d layer
 
 // Setup makes keys and encrypts this party's share b[l] of the mask of every
 // layer l for all other parties. It keeps b. The ciphertexts are packed so that
-// Multiply on batch inferences is cheapest.
+// Multiply on batch inferences is cheapest. A Context keeps 64 KiB for every
+// prime, ciphertext and party, and after a Multiply the buffers of its goroutines.
 //
 //	seed = H(seed₀, seed₁, …), from a fresh random seedᵢ of every party
 //	pᵢ   = (−p·sᵢ + e, p),                          p  = PRG(seed)

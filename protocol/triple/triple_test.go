@@ -252,7 +252,7 @@ func TestRepliesAreFresh(t *testing.T) {
 				return err
 			}
 			z := [][]uint64{make([]uint64, layer.Conv.OutLen())}
-			if err := newCrew(c, m.Workers()).makeReplies(m, piece, seed, a, 1, replies[i], z); err != nil {
+			if err := c.crewOf(m.Workers()).makeReplies(m, piece, seed, a, 1, replies[i], z); err != nil {
 				return err
 			}
 		}

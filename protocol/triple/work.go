@@ -7,7 +7,9 @@ import (
 	"github.com/tacit-mpc/tacit/transport"
 )
 
-// A crew has the buffers of all goroutines that work for a batch.
+// A crew has the buffers of all goroutines that work for a batch. A Context
+// keeps it, as the system takes longer to clear so much memory than the work for
+// a small batch takes.
 type crew struct {
 	c         *Context
 	repliers  [][len(suites)]*replier
@@ -27,6 +29,14 @@ func newPositions() positions {
 
 func newCrew(c *Context, workers int) *crew {
 	return &crew{c, make([][len(suites)]*replier, workers), make([][len(suites)]*decryptor, workers), make([]positions, workers)}
+}
+
+// crewOf returns a crew of so many goroutines at least.
+func (c *Context) crewOf(workers int) *crew {
+	if c.crew == nil || len(c.crew.repliers) < workers {
+		c.crew = newCrew(c, workers)
+	}
+	return c.crew
 }
 
 // makeReplies fills out, and subtracts the masks from z.

@@ -38,7 +38,7 @@ func wideTrials(elements int, widths [][2]int) []trial {
 	add := func(kind Kind, in, out int) {
 		c := Class{Kind: kind, In: in, Out: out, N: elements, Layer: len(trials)}
 		if kind == KindSpline {
-			c.Knots = 1 + len(trials)%9
+			c.Knots = 1 + len(trials)%min(9, 3+elements/10)
 		}
 		tr := trial{class: c, batch: 2}
 		lo, hi := ends(kind, in)

@@ -1,10 +1,19 @@
 package compare
 
 import (
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tacit-mpc/tacit/internal/ring"
+	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/ot/ottest"
+	"github.com/tacit-mpc/tacit/transport"
 )
 
 // splineOf is a spline for the class with knots at the ends of the range, if it
@@ -38,6 +47,46 @@ func (s *Spline) at(x int64) int64 {
 		}
 	}
 	return y
+}
+
+// Any spline of any widths on any inputs, among them its knots, in any back end.
+func TestSplinesAreExact(t *testing.T) {
+	for _, n := range []int{2, 3} {
+		ottest.Bases(t, n)
+		rapid.Check(t, func(rt *rapid.T) {
+			in := rapid.IntRange(2, 30).Draw(rt, "bits")
+			bound := int64(1) << (in - 2)
+			numbers := rapid.Int64Range(-bound, bound)
+			at := rapid.SliceOfNDistinct(numbers, 1, int(min(7, 2*bound+1)), rapid.ID).Draw(rt, "knots")
+			slices.Sort(at)
+			s := &Spline{Base: rapid.Int64().Draw(rt, "base"), Slope: rapid.Int64().Draw(rt, "slope")}
+			for _, t := range at {
+				s.Knots = append(s.Knots, Knot{t, rapid.Int64().Draw(rt, "delta")})
+			}
+			x := append(rapid.SliceOfN(numbers, 1, 20).Draw(rt, "x"), at...)
+			class := Class{KindSpline, in, rapid.IntRange(1, 64).Draw(rt, "result"), len(x), 0, len(at), rapid.SampledFrom(bothBackends).Draw(rt, "back end")}
+			ottest.Together(rt, n, func(m *transport.Mesh, session *ot.Session, rng io.Reader) error {
+				mats, err := Generate(m, session, rng, []Class{class}, 1)
+				if err != nil {
+					return err
+				}
+				z, err := EvalSpline(m, "test", mats[0], s, shareOf(words(x), n, m.Self(), 7))
+				if err != nil {
+					return err
+				}
+				got, err := reveal(m, z, class.Out)
+				if err != nil {
+					return err
+				}
+				for i, x := range x {
+					if want := ring.Signed(uint64(s.at(x)), class.Out); got[i] != want {
+						return fmt.Errorf("%+v, %+v: %d gives %d, want %d", class, s, x, got[i], want)
+					}
+				}
+				return nil
+			})
+		})
+	}
 }
 
 func TestSplineRefuses(t *testing.T) {

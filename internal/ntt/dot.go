@@ -58,19 +58,42 @@ func (m *Modulus) dotPortable(dst, v []uint64, t Factors, w []uint64, terms int)
 	shift := bits.TrailingZeros(uint(t.Spread))
 	for x := 0; x < len(dst); x += lanes {
 		tile := w[x*terms:][:lanes*terms]
+		if t.Spread >= lanes/2 {
+			m.dotHalf(dst[x:][:lanes/2], v[x>>shift:], tile, t.Step)
+			m.dotHalf(dst[x+lanes/2:][:lanes/2], v[(x+lanes/2)>>shift:], tile[lanes/2:], t.Step)
+			continue
+		}
 		for l := range lanes {
 			hi, lo := uint64(0), dst[x+l]
-			at := (x + l) >> shift
-			for j := l; j < len(tile); j += lanes {
-				h, p := bits.Mul64(v[at], tile[j])
-				var carry uint64
-				lo, carry = bits.Add64(lo, p, 0)
-				hi += h + carry
-				at += t.Step
+			for j, at := l, (x+l)>>shift; j < len(tile); j, at = j+lanes, at+t.Step {
+				hi, lo = addProduct(hi, lo, v[at], tile[j])
 			}
 			dst[x+l] = m.reduce(hi, lo)
 		}
 	}
+}
+
+// dotHalf is for half a tile with one factor for each term.
+func (m *Modulus) dotHalf(dst, v, tile []uint64, step int) {
+	dst = dst[:4]
+	var h0, h1, h2, h3 uint64
+	l0, l1, l2, l3 := dst[0], dst[1], dst[2], dst[3]
+	for at := 0; len(tile) >= 4; at += step {
+		f := v[at]
+		h0, l0 = addProduct(h0, l0, f, tile[0])
+		h1, l1 = addProduct(h1, l1, f, tile[1])
+		h2, l2 = addProduct(h2, l2, f, tile[2])
+		h3, l3 = addProduct(h3, l3, f, tile[3])
+		tile = tile[min(lanes, len(tile)):]
+	}
+	dst[0], dst[1], dst[2], dst[3] = m.reduce(h0, l0), m.reduce(h1, l1), m.reduce(h2, l2), m.reduce(h3, l3)
+}
+
+// addProduct returns hi·2⁶⁴ + lo + a·b.
+func addProduct(hi, lo, a, b uint64) (uint64, uint64) {
+	h, l := bits.Mul64(a, b)
+	lo, carry := bits.Add64(lo, l, 0)
+	return hi + h + carry, lo
 }
 
 // reduce returns hi·2⁶⁴ + lo mod q for hi < 2⁶³: a reduction of Montgomery, and

@@ -40,9 +40,9 @@ func Gaussian(dst []int64, random []byte) {
 		x := binary.LittleEndian.Uint64(random[GaussianBytes*i:])
 		sign := int64(x) >> 63
 		x &= 1<<63 - 1
-		var t int64
-		for _, least := range thresholds {
-			t += 1 - int64((x-least)>>63) // both are below 2⁶³
+		t := int64(Tail)
+		for _, least := range &thresholds { // all are below 2⁶³
+			t -= int64((x - least) >> 63)
 		}
 		dst[i] = (t ^ sign) - sign
 	}

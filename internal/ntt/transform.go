@@ -47,15 +47,17 @@ func (m *Modulus) less(x uint64) uint64 { return min(x, x-m.q) }
 // forwardPortable takes the butterflies of Cooley and Tukey. Each step adds less
 // than 2q, so that after 13 numbers are below 27q < 2⁵¹.
 func (m *Modulus) forwardPortable(a []uint64) {
-	n, twice := len(a), m.c[cTwice]
+	n, q, twice := len(a), m.q, m.c[cTwice]
 	w, s := m.forward[:m.n], m.forward[m.forward.shoup():]
 	for groups, half := 1, n/2; half > 0; groups, half = 2*groups, half/2 {
 		for g := range groups {
 			x := a[2*g*half:][:half]
 			y := a[(2*g+1)*half:][:len(x)]
-			wg, sg := w[groups+g], s[groups+g]
+			wg, sg := w[groups+g], s[groups+g]<<(64-word)
 			for i, u := range x {
-				v := m.times(y[i], wg, sg)
+				v := y[i] // times wg, as [Modulus.times] does it
+				h, _ := bits.Mul64(v, sg)
+				v = v*wg - h*q
 				x[i], y[i] = u+v, u+twice-v
 			}
 		}
@@ -68,17 +70,18 @@ func (m *Modulus) forwardPortable(a []uint64) {
 // inversePortable takes those of Gentleman and Sande. Sums double, so they are
 // reduced where they are formed.
 func (m *Modulus) inversePortable(a []uint64) {
-	n, twice := len(a), m.c[cTwice]
+	n, q, twice := len(a), m.q, m.c[cTwice]
 	w, s := m.inverse[:m.n], m.inverse[m.inverse.shoup():]
 	for groups, half := n/2, 1; groups > 0; groups, half = groups/2, 2*half {
 		for g := range groups {
 			x := a[2*g*half:][:half]
 			y := a[(2*g+1)*half:][:len(x)]
-			wg, sg := w[groups+g], s[groups+g]
+			wg, sg := w[groups+g], s[groups+g]<<(64-word)
 			for i, u := range x {
 				v := y[i]
-				sum := u + v
-				x[i], y[i] = min(sum, sum-twice), m.times(u+twice-v, wg, sg)
+				sum, d := u+v, u+twice-v
+				h, _ := bits.Mul64(d, sg)
+				x[i], y[i] = min(sum, sum-twice), d*wg-h*q
 			}
 		}
 	}

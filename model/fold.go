@@ -77,6 +77,8 @@ func (g *Graph) pair(p, n *node) bool {
 		return true
 	case (p.whole || n.whole) && p.kind != offsetNode && n.kind != offsetNode:
 		return false
+	case p.kind == productNode && n.kind == scaleNode:
+		return g.scaleFactor(p, n)
 	case p.kind == linearNode && (n.kind == scaleNode || n.kind == offsetNode):
 		return absorb(p, n)
 	case p.kind == offsetNode && n.kind == linearNode:
@@ -131,6 +133,29 @@ func channels(c []float64, n int) ([]float64, bool) {
 		}
 	}
 	return c[:n], true
+}
+
+// scaleFactor takes the scale n of all elements of the product p into the layer
+// that makes one of its factors.
+func (g *Graph) scaleFactor(p, n *node) bool {
+	if _, same := channels(n.c, 1); !same {
+		return false
+	}
+	uses := g.uses()
+	for _, i := range p.in {
+		for g.nodes[i].kind == gatherNode && uses[i] == 1 {
+			i = g.nodes[i].in[0]
+		}
+		l := &g.nodes[i]
+		if l.kind != linearNode || l.whole || uses[i] != 1 {
+			continue
+		}
+		scale := &node{kind: scaleNode, c: repeat(n.c[0], l.len)}
+		absorb(l, scale) // becomes the layer with its weights scaled
+		*l, *n = *scale, *p
+		return true
+	}
+	return false
 }
 
 // absorb takes the scale or offset n into the linear layer p before it.

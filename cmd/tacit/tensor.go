@@ -194,7 +194,7 @@ func halves(b io.Reader, n int) ([]float32, error) {
 
 // numbers reads n elements of any numeric type from the file b, whose header r has.
 func numbers(r *npy.Reader, b io.Reader, n int) ([]float32, error) {
-	if r.Header.Descr.Type == "<f2" {
+	if strings.Trim(r.Header.Descr.Type, "'") == "<f2" {
 		return halves(b, n)
 	}
 	t := npy.TypeFrom(r.Header.Descr.Type)

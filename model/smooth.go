@@ -52,7 +52,7 @@ func every(x float64) func(lo, hi float64) []float64 {
 	}
 }
 
-// maxBends is more than any spline has knots for.
+// maxBends is more than any spline has knots for; it is refused then.
 const maxBends = 1 << 10
 
 // level returns a tail of slope 0.
@@ -60,12 +60,13 @@ func level(y float64) *tail { return &tail{0, y, math.Inf(1)} }
 
 // bent returns the zeros of the second derivative of f, one in every interval.
 func bent(f func(float64) float64, intervals ...[2]float64) func(lo, hi float64) []float64 {
-	const h = 1e-3
-	curve := func(x float64) float64 { return f(x-h) - 2*f(x) + f(x+h) }
 	var v []float64
 	for _, i := range intervals {
 		lo, hi := i[0], i[1]
-		for up := curve(hi) > 0; hi-lo > 1e-7; {
+		h := (hi - lo) / 4096
+		curve := func(x float64) float64 { return f(x-h) - 2*f(x) + f(x+h) }
+		up := curve(hi) > 0
+		for range 30 {
 			if m := (lo + hi) / 2; curve(m) > 0 == up {
 				hi = m
 			} else {

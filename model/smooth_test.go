@@ -115,6 +115,7 @@ func TestSmoothRefusals(t *testing.T) {
 		{"Reciprocal", 0, 4, "may reach the pole"},
 		{"Tan", -2, 2, "may reach the pole"},
 		{"Atanh", -1, 0, "may reach the pole"},
+		{"Sin", -400, 400, "bends more than"},
 		{"Exp", 0, 400, "too much for fixed point"},
 		{"Cosh", -60, 60, "too much for fixed point"},
 	} {
@@ -127,6 +128,22 @@ func TestSmoothRefusals(t *testing.T) {
 		_, err := Load(newNet(13, 0, 3).node("Elu", "y", []string{"x"}, attrs{"alpha": a}).bytes("y"))
 		if err == nil || !strings.Contains(err.Error(), "is not between") {
 			t.Errorf("alpha %v: error %v", a, err)
+		}
+	}
+}
+
+// TestParameters asserts that extreme parameters end in a model or an error.
+func TestParameters(t *testing.T) {
+	for _, op := range []string{"Elu", "Celu", "Selu", "Swish"} {
+		for _, alpha := range []float64{1e-30, 1e-9, 1e-3, 1e3, maxSlope} {
+			g := newNet(24, 0, 3).node(op, "y", []string{"x"}, attrs{"alpha": alpha}).load(t)
+			m, err := Compile(g, Options{})
+			if err != nil {
+				continue
+			}
+			x := []float32{-8, 8, 0.5, -1e-3, 1e-3, 0}
+			checkPrivate(t, m, x, rand.New(rand.NewPCG(2, 3)))
+			checkReal(t, m, g, x)
 		}
 	}
 }

@@ -18,34 +18,41 @@ type fitted struct {
 	err, all []float64 // of every segment: largest error at whole numbers, and at all numbers
 }
 
+// corners returns the whole numbers where lines meet, and the values wanted there,
+// with the first and the last line of those that are left.
+func (d *domain) corners(lines []line) (knots []Knot, y []float64, first, last line) {
+	first, last = lines[0], lines[0]
+	for _, m := range lines[1:] {
+		cross := math.Ldexp(last.cross(m), d.frac)
+		at := math.RoundToEven(cross)
+		n := len(knots)
+		switch {
+		case !(at > float64(d.lo)):
+			first = m
+		case at >= float64(d.hi):
+			continue
+		case n > 0 && int64(at) <= knots[n-1].At: // nothing is left of the line before
+			y[n-1] = m.at(d.real(knots[n-1].At))
+		case at < cross: // the line that is inside the tube there
+			knots, y = append(knots, Knot{At: int64(at)}), append(y, last.at(d.real(int64(at))))
+		default:
+			knots, y = append(knots, Knot{At: int64(at)}), append(y, m.at(d.real(int64(at))))
+		}
+		last = m
+	}
+	return knots, y, first, last
+}
+
 // whole turns lines into a spline. Every slope leads from the value where its
 // segment starts to the one wanted where it ends, so that the rounding of slopes
 // does not add up.
 func (d *domain) whole(lines []line, bits int) *fitted {
 	scale := math.Ldexp(1, d.frac+bits)
 	s := &fitted{bits: bits, monotone: d.fn.trend != 0}
-	var ends []float64 // wanted values at the knots
-	first, last := lines[0], lines[0]
-	for _, m := range lines[1:] {
-		cross := math.Ldexp(last.cross(m), d.frac)
-		at := math.RoundToEven(cross)
-		n := len(s.Knots)
-		switch {
-		case !(at > float64(d.lo)):
-			first = m
-		case at >= float64(d.hi):
-			continue
-		case n > 0 && int64(at) <= s.Knots[n-1].At: // nothing is left of the line before
-			ends[n-1] = m.at(d.real(s.Knots[n-1].At)) * scale
-		default:
-			s.Knots = append(s.Knots, Knot{At: int64(at)})
-			y := m.at(d.real(int64(at))) // the line that is inside the tube there
-			if at < cross {
-				y = last.at(d.real(int64(at)))
-			}
-			ends = append(ends, y*scale)
-		}
-		last = m
+	knots, ends, first, last := d.corners(lines)
+	s.Knots = knots
+	for i := range ends {
+		ends[i] *= scale
 	}
 	slope := int64(math.RoundToEven(math.Ldexp(first.slope, bits)))
 	x, y := d.lo, math.RoundToEven(first.at(d.real(d.lo))*scale)
@@ -190,15 +197,19 @@ func (s *fitted) apart(z *fitted, d *domain) float64 {
 // spline fits fn with the error wanted, or as many knots as are allowed. Slopes
 // have as many fraction bits as make their rounding small next to the error.
 func (d *domain) spline(wanted float64) (*fitted, error) {
-	top := 0.0
-	for _, p := range d.pieces() {
+	top, knots := 0.0, cmp.Or(d.fn.knots, fewKnots)
+	pieces := d.pieces()
+	if len(pieces) > 2*knots {
+		return nil, fmt.Errorf("%s of values from %.4g to %.4g bends more than the %d times that a spline can; give calibration rows, or scale the model", d.fn.name, d.real(d.lo), d.real(d.hi), knots)
+	}
+	for _, p := range pieces {
 		y := d.f(p)
 		if math.IsNaN(y) || math.IsInf(y, 0) || math.Abs(y) > maxMagnitude {
 			return nil, fmt.Errorf("%s of values from %.4g to %.4g reaches %.4g, too much for fixed point; %s", d.fn.name, d.real(d.lo), d.real(d.hi), y, narrower)
 		}
 		top = max(top, math.Abs(y))
 	}
-	lines, err := d.fit(wanted, cmp.Or(d.fn.knots, fewKnots))
+	lines, err := d.fit(wanted, knots)
 	if err != nil {
 		return nil, err
 	}

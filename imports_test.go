@@ -40,9 +40,10 @@ var layers = []struct {
 	{"party", "configs internal/ring internal/prg internal/wire model protocol/share protocol/linear protocol/prep protocol/infer transport transport/p2p"},
 	{"examples", ""},
 	{"internal/rehearse", "model protocol/share protocol/compare protocol/prep protocol/infer transport"},
+	{"internal/datasheet", "internal/rehearse model transport"},
 	{"scripts", ""},
 	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/triple transport transport/p2p"},
-	{"cmd/tacit", "client configs examples internal/bench internal/rehearse internal/wire model party transport transport/p2p"},
+	{"cmd/tacit", "client configs examples internal/bench internal/datasheet internal/rehearse internal/wire model party transport transport/p2p"},
 }
 
 // only lists dependencies that one package alone may import.

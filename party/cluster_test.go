@@ -207,7 +207,7 @@ func testNet(seed uint64) *model.Model {
 	first, second := ring.MatMul(1, 4, 5), ring.MatMul(1, 5, 3)
 	return &model.Model{
 		Manifest: model.Manifest{
-			Format: model.ManifestFormat, Name: "test", Comparison: model.Carry, Depth: 4,
+			Format: model.ManifestFormat, Name: "test", Comparison: model.Carry, Depth: 4, Policy: model.Policy{Reveal: model.RevealScores},
 			Program: model.Program{
 				Values: []model.Value{value(4, 24, 6), value(5, 24, 12), value(5, 18, 6), value(5, 24, 6), value(3, 24, 12), value(3, 18, 6)},
 				Ops: []model.Op{

@@ -21,7 +21,7 @@ import (
 func manifestOf(p model.Program) model.Manifest {
 	in, out := p.Values[0], p.Output()
 	return model.Manifest{
-		Format: model.ManifestFormat, Program: p, Result: []int{out.Len}, Comparison: model.Garbled, Depth: 4,
+		Format: model.ManifestFormat, Program: p, Result: []int{out.Len}, Comparison: model.Garbled, Depth: 4, Policy: model.Policy{Reveal: model.RevealScores},
 		Input:  model.Tensor{Shape: []int{in.Len}, Frac: in.Frac, Width: in.Width, Lo: -32, Hi: 32},
 		Output: model.Tensor{Shape: []int{out.Len}, Frac: out.Frac, Width: out.Width},
 	}

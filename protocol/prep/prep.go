@@ -275,6 +275,9 @@ func (p *Preparer) masks(rand io.Reader, batch int) ([][]*linear.Mask, error) {
 	if len(p.weights) == 0 {
 		return nil, nil
 	}
+	if err := p.triples.CheckBatch(batch); err != nil {
+		return nil, err
+	}
 	a := make([][]uint64, len(p.weights))
 	for i, w := range p.weights {
 		a[i] = make([]uint64, batch*w.Conv.InLen())

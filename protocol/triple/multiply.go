@@ -48,15 +48,11 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	if err := c.check(a, batch); err != nil {
 		return nil, err
 	}
-	total := c.counted + c.coefficients(batch)
-	if total > limit {
-		return nil, &ExhaustedError{total, limit}
-	}
 	seed, err := newSeed(rng)
 	if err != nil {
 		return nil, err
 	}
-	c.counted = total
+	c.counted += c.coefficients(batch)
 
 	z, err := c.multiplyOwn(m, a, batch)
 	if err != nil {
@@ -71,13 +67,24 @@ func (c *Context) Multiply(m *transport.Mesh, rng io.Reader, a [][]uint64, batch
 	return z, nil
 }
 
-// check refuses inputs of the wrong shape, and batches that are out of
-// question before anything is allocated for them.
-func (c *Context) check(a [][]uint64, batch int) error {
+// CheckBatch refuses what [Context.Multiply] would refuse for its size, before
+// anything is allocated for it.
+func (c *Context) CheckBatch(batch int) error {
 	if err := validate(c.layers, batch); err != nil {
 		return err
 	}
 	if err := checkLength(c.commonLength(batch)); err != nil {
+		return err
+	}
+	if total := c.counted + c.coefficients(batch); total > limit {
+		return &ExhaustedError{total, limit}
+	}
+	return nil
+}
+
+// check refuses inputs of the wrong shape.
+func (c *Context) check(a [][]uint64, batch int) error {
+	if err := c.CheckBatch(batch); err != nil {
 		return err
 	}
 	if len(a) != len(c.masks) {

@@ -82,6 +82,8 @@ func (b *builder) calibrated(v *fixed) {
 	for i := range v.lo {
 		lo, hi := max(v.lo[i], -top), min(v.hi[i], top)
 		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi) // exchanged only if the static range lies outside
+		// Rows tell how far the exact network goes: no farther from a value than the range is wide.
+		v.quant[i] = min(v.quant[i], max(v.hi[i], top)-min(v.lo[i], -top))
 	}
 	v.limit()
 }

@@ -82,14 +82,17 @@ func (c *Client) encode(m *model.Manifest, rows []float32, batch int) ([]uint64,
 	if batch < 1 || batch > wire.MaxBatch {
 		return nil, c.invalid(CodeInput, "encode input", fmt.Sprintf("a batch of %d rows, want 1 to %d", batch, wire.MaxBatch))
 	}
-	if want := batch * m.Input.Len(); len(rows) != want {
+	if want := batch * m.RowLen(); len(rows) != want {
 		return nil, c.invalid(CodeInput, "encode input", fmt.Sprintf(
-			"%d numbers are not %d rows of shape %v, which have %d", len(rows), batch, m.Input.Shape, want))
+			"%d numbers are not %d rows of shape %v, which have %d", len(rows), batch, m.RowShape(), want))
 	}
 	x, err := m.Encode(rows)
 	if err != nil {
 		e := c.invalid(CodeInput, "encode input", err.Error())
 		e.Hint = "the model was compiled for a range of inputs: compile it again with inputs like these"
+		if errors.Is(err, model.ErrIndex) {
+			e.Hint = "number the words or categories as in training"
+		}
 		return nil, e
 	}
 	return x, nil

@@ -19,6 +19,7 @@ type Options struct {
 	Ranges       map[string][2]float64 // of inputs by name, in place of InputLo and InputHi
 	Comparison   string                // Garbled or Carry; default Carry
 	Policy       Policy                // what of the output the client sees; default that of the graph
+	Image        *Image                // how pictures become rows, for the manifest
 	MaxError     float64               // chooses the fewest FractionBits with which outputs, before Post, err by no more; 0 is no wish
 }
 
@@ -39,7 +40,7 @@ const (
 // Compile turns a graph into a fixed-point program and its parameters. It
 // refuses a network whose ranges do not fit 64 bits.
 func Compile(g *Graph, o Options) (*Model, error) {
-	m, err := compile(g, o)
+	m, err := behind(g.Edge, g, o)
 	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
@@ -52,6 +53,9 @@ func compile(g *Graph, o Options) (*Model, error) {
 		if g, err = g.Reveal(o.Policy); err != nil {
 			return nil, err
 		}
+	}
+	if err := g.private(); err != nil {
+		return nil, err
 	}
 	p := &plan{g: g.fold(), o: o}
 	if err := p.ranges(); err != nil {
@@ -147,6 +151,7 @@ func (p *plan) finish(b *builder) (*Model, error) {
 		Comparison: cmp.Or(p.o.Comparison, Carry), Depth: 4,
 		Input:        p.tensor(p.g.InputName, p.g.Input, program.Values[0], lo, hi),
 		Parts:        parts,
+		Image:        p.o.Image,
 		Output:       p.tensor(p.g.OutputName, p.g.Output, program.Output(), -ends, ends),
 		Post:         p.g.Post,
 		Result:       p.g.Result,

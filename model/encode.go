@@ -183,9 +183,30 @@ func (p Post) normalize(z, x []float64) {
 	}
 }
 
-// Encode turns rows, one after the other, into fixed-point ring elements. It
-// refuses what the ranges of the program were not planned for.
+// Encode turns rows as clients have them, one after the other, into fixed-point
+// ring elements of the input. It runs the edge, if there is one, and refuses what
+// the ranges of the program were not planned for.
 func (m *Manifest) Encode(rows []float32) ([]uint64, error) {
+	if m.Edge == nil {
+		return m.EncodeInput(rows)
+	}
+	x, err := m.Edge.Run(rows)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(rows) / m.RowLen(); len(x) != n*m.Input.Len() {
+		return nil, fmt.Errorf("edge: it makes %d values of %d rows, the program takes %d for each", len(x), n, m.Input.Len())
+	}
+	z, err := m.EncodeInput(x)
+	if err != nil {
+		return nil, fmt.Errorf("what the edge makes of the rows: %w", err)
+	}
+	return z, nil
+}
+
+// EncodeInput is [Manifest.Encode] for rows of the input of the program, as the
+// edge makes them.
+func (m *Manifest) EncodeInput(rows []float32) ([]uint64, error) {
 	n := m.Input.Len()
 	if len(rows) == 0 || len(rows)%n != 0 {
 		return nil, fmt.Errorf("input: %d values are not rows of %d (shape %v); pass whole rows", len(rows), n, m.Input.Shape)

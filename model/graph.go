@@ -20,6 +20,7 @@ type Graph struct {
 	Result     []int // shape of one output row, after Post
 	Post       []Post
 	Policy     Policy // what of the output the client sees; see Reveal
+	Edge       *Edge  // what the client runs before; rows are those of its inputs then
 
 	nodes []node // node 0 is the input, the last one the output
 }
@@ -42,6 +43,8 @@ const (
 	splineNode  // fn(x[i])
 	productNode // x[t]·y[t], matrices of two tensors
 	knownNode   // x[i], which is within limits that do not follow from the ranges of its operands
+	roundNode   // x[i], with no more digits than comparisons look at
+	lookupNode  // w[x[i]], rows of a table; clients only
 )
 
 // A node computes the vector of its own number from those of the nodes in.
@@ -51,7 +54,7 @@ type node struct {
 	in     []int
 	len    int
 	conv   ring.Conv // linear; the windows of maxpool, with In = Out = Groups
-	w, b   []float64 // linear: weights as in ring.Filter, bias per output channel
+	w, b   []float64 // linear: weights as in ring.Filter, bias per output channel; lookup: the table
 	c, d   []float64
 	public bool // leaky: the slopes need not be secret
 	index  []int32
@@ -60,7 +63,9 @@ type node struct {
 	fn     *smooth    // spline
 	dims   Dims       // product
 	whole  bool       // linear: the weights are whole numbers, which need no fraction bits
-	limits [2]float64 // known
+	limits [2]float64 // known: of real numbers, if real is set; else of all engines' numbers,
+	real   bool       //
+	room   float64    // which may be outside by as many units of the last place of activations
 }
 
 // add appends n and returns its number.
@@ -108,22 +113,43 @@ func (g *Graph) Raw(rows []float32) ([]float64, error) {
 
 // each calls f with the values of all nodes for every row.
 func (g *Graph) each(rows []float32, f func(values [][]float64)) error {
+	var err error
+	if g.Edge != nil {
+		if rows, err = g.Edge.Run(rows); err != nil {
+			return err
+		}
+	}
 	n := g.nodes[0].len
 	if len(rows)%n != 0 {
 		return fmt.Errorf("%d values are not rows of %d (shape %v)", len(rows), n, g.Input)
 	}
-	for ; len(rows) > 0; rows = rows[n:] {
-		values := make([][]float64, len(g.nodes))
-		values[0] = make([]float64, n)
-		for i, v := range rows[:n] {
-			values[0][i] = float64(v)
-		}
-		for i := range g.nodes[1:] {
-			values[i+1] = g.nodes[i+1].float(values)
+	for i := 0; len(rows) > 0; i, rows = i+1, rows[n:] {
+		values, err := g.row(rows[:n])
+		if err != nil {
+			return fmt.Errorf("row %d, %w", i, err)
 		}
 		f(values)
 	}
 	return nil
+}
+
+// row returns the values of all nodes for one row of the input.
+func (g *Graph) row(row []float32) ([][]float64, error) {
+	values := make([][]float64, len(g.nodes))
+	values[0] = make([]float64, len(row))
+	for i, v := range row {
+		values[0][i] = float64(v)
+	}
+	for i := 1; i < len(g.nodes); i++ {
+		n := &g.nodes[i]
+		if n.kind == lookupNode {
+			if err := n.outside(values[n.in[0]]); err != nil {
+				return nil, err
+			}
+		}
+		values[i] = n.float(values)
+	}
+	return values, nil
 }
 
 func (n *node) float(values [][]float64) []float64 {
@@ -182,10 +208,12 @@ func (n *node) float(values [][]float64) []float64 {
 		for i := range z {
 			z[i] = n.fn.f(x[i])
 		}
-	case knownNode:
+	case knownNode, roundNode:
 		copy(z, x)
 	case productNode:
 		matrices(n.dims, z, x, values[n.in[1]])
+	case lookupNode:
+		n.lookup(z, x)
 	}
 	return z
 }

@@ -76,31 +76,49 @@ func Load(file []byte) (*Graph, error) { return LoadOutput(file, "") }
 func LoadOutput(file []byte, name string) (*Graph, error) { return load(file, name, maxLoaded) }
 
 func load(file []byte, name string, budget int) (*Graph, error) {
-	if len(file) > maxFile {
-		return nil, fmt.Errorf("onnx: %d bytes are more than the %d allowed", len(file), maxFile)
+	m, output, err := decode(file, name)
+	if err != nil {
+		return nil, err
 	}
-	var m onnx.ModelProto
-	if err := proto.Unmarshal(file, &m); err != nil || m.Graph == nil {
-		return nil, errors.New("onnx: not an ONNX model; export it as .onnx, not as .pt, .h5 or a text file")
+	l, err := read(m, output, budget)
+	if err != nil {
+		return nil, err
+	}
+	return l.g, nil
+}
+
+// decode returns the model that a file holds, and which of its outputs is computed.
+func decode(file []byte, name string) (*onnx.ModelProto, string, error) {
+	if len(file) > maxFile {
+		return nil, "", fmt.Errorf("onnx: %d bytes are more than the %d allowed", len(file), maxFile)
+	}
+	m := &onnx.ModelProto{}
+	if err := proto.Unmarshal(file, m); err != nil || m.Graph == nil {
+		return nil, "", errors.New("onnx: not an ONNX model; export it as .onnx, not as .pt, .h5 or a text file")
 	}
 	output, err := chooseOutput(m.Graph, name)
 	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+		return nil, "", fmt.Errorf("onnx: %w", err)
 	}
-	g, fixed, err := lowered(&m, output, budget, 1)
+	return m, output, nil
+}
+
+// read lowers what an output needs: by rows if they are kept apart, else as a whole.
+func read(m *onnx.ModelProto, output string, budget int) (*loader, error) {
+	l, fixed, err := lowered(m, output, budget, 1)
 	if err != nil && fixed {
-		whole, _, second := lowered(&m, output, budget, 0)
+		whole, _, second := lowered(m, output, budget, 0)
 		if second == nil || errors.Is(err, errNoRows) || errors.Is(err, errMixes) {
 			return whole, second
 		}
 	}
-	return g, err
+	return l, err
 }
 
 // lowered reads a graph of which lead axes count rows. If it fails, fixed says that
 // all inputs have a fixed size.
-func lowered(m *onnx.ModelProto, output string, budget, lead int) (g *Graph, fixed bool, err error) {
-	l := &loader{
+func lowered(m *onnx.ModelProto, output string, budget, lead int) (l *loader, fixed bool, err error) {
+	l = &loader{
 		g: &Graph{Name: m.Graph.GetName()}, budget: budget, lead: lead,
 		consts: map[string]*constant{}, tensors: map[string]*tensor{},
 		types: map[string]onnx.TensorProto_DataType{}, failed: map[string]bool{},
@@ -118,7 +136,7 @@ func lowered(m *onnx.ModelProto, output string, budget, lead int) (g *Graph, fix
 	if err := l.finish(output); err != nil {
 		return nil, fixed, fmt.Errorf("onnx: %w", err)
 	}
-	return l.g, fixed, nil
+	return l, fixed, nil
 }
 
 func (l *loader) header(m *onnx.ModelProto) error {

@@ -56,6 +56,8 @@ type Manifest struct {
 	Program      Program `json:"program"`
 	Input        Tensor  `json:"input"`
 	Parts        []Part  `json:"parts,omitempty"` // of the input; none if it is one tensor of numbers
+	Edge         *Edge   `json:"edge,omitempty"`  // what the client computes of its rows to get those of the input
+	Image        *Image  `json:"image,omitempty"` // how pictures become rows of the client
 	Output       Tensor  `json:"output"`          // what the parties return
 	Post         []Post  `json:"post,omitempty"`
 	Result       []int   `json:"result"` // shape of a row after Post
@@ -151,6 +153,12 @@ func (m *Manifest) validate() error {
 	}
 	if err := m.validateParts(); err != nil {
 		return err
+	}
+	if err := m.Edge.validate(); err != nil {
+		return fmt.Errorf("edge: %w", err)
+	}
+	if err := m.Image.validate(m.RowParts()); err != nil {
+		return fmt.Errorf("image: %w", err)
 	}
 	if err := m.Output.validate(m.Program.Output()); err != nil {
 		return fmt.Errorf("output: %w", err)

@@ -54,8 +54,11 @@ func (o *operator) define(i int, t *tensor, c *constant) error {
 	return at.setConst(c)
 }
 
-// gather lowers Gather by constant indices.
+// gather lowers Gather by constant indices, or from a constant table.
 func (o *operator) gather() error {
+	if o.tensors[o.input(1)] != nil && o.consts[o.input(0)] != nil {
+		return o.lookup()
+	}
 	t, c, err := o.any()
 	if err != nil {
 		return err

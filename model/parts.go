@@ -38,19 +38,12 @@ func (m *Manifest) validateParts() error {
 	if len(m.Parts) > maxParts {
 		return fmt.Errorf("%d inputs are more than %d", len(m.Parts), maxParts)
 	}
-	total := 0
+	total, err := measured(m.Parts)
+	if err != nil {
+		return err
+	}
 	lo, hi := math.Inf(1), math.Inf(-1)
-	for i, p := range m.Parts {
-		if len(p.Name) > maxName || slices.ContainsFunc(m.Parts[:i], func(q Part) bool { return q.Name == p.Name }) {
-			return fmt.Errorf("input %d: its name is too long or not the only one", i)
-		}
-		if err := checkShape(p.Shape); err != nil {
-			return fmt.Errorf("input %q: %w", p.Name, err)
-		}
-		if !(p.Lo <= p.Hi) {
-			return fmt.Errorf("input %q: the range %v..%v is not one", p.Name, p.Lo, p.Hi)
-		}
-		total += p.Len()
+	for _, p := range m.Parts {
 		lo, hi = min(lo, p.Lo), max(hi, p.Hi)
 	}
 	if total != m.Input.Len() || lo != m.Input.Lo || hi != m.Input.Hi {
@@ -58,6 +51,26 @@ func (m *Manifest) validateParts() error {
 			total, lo, hi, m.Input.Len(), m.Input.Lo, m.Input.Hi)
 	}
 	return nil
+}
+
+// measured returns the number of elements of all parts, which have names, shapes
+// and ranges.
+func measured(parts []Part) (total int, err error) {
+	for i, p := range parts {
+		if len(p.Name) > maxName || slices.ContainsFunc(parts[:i], func(q Part) bool { return q.Name == p.Name }) {
+			return 0, fmt.Errorf("input %d: its name is too long or not the only one", i)
+		}
+		if err := checkShape(p.Shape); err != nil {
+			return 0, fmt.Errorf("input %q: %w", p.Name, err)
+		}
+		if !(p.Lo <= p.Hi) {
+			return 0, fmt.Errorf("input %q: the range %v..%v is not one", p.Name, p.Lo, p.Hi)
+		}
+		if total += p.Len(); total > maxTensor {
+			return 0, fmt.Errorf("more than %d elements", maxTensor)
+		}
+	}
+	return total, nil
 }
 
 // refuse returns why the program was not planned for v, or nil.
@@ -92,9 +105,9 @@ func (m *Manifest) checkRanges(rows []float32) error {
 	return nil
 }
 
-// Join returns rows of the input from those of its parts, by name.
+// Join returns rows of the client from those of its inputs, by name.
 func (m *Manifest) Join(parts map[string][]float32) ([]float32, error) {
-	list := m.InputParts()
+	list := m.RowParts()
 	count := -1
 	for _, p := range list {
 		v, ok := parts[p.Name]
@@ -110,7 +123,7 @@ func (m *Manifest) Join(parts map[string][]float32) ([]float32, error) {
 	if len(parts) != len(list) {
 		return nil, fmt.Errorf("%d inputs are given, the model takes %d", len(parts), len(list))
 	}
-	rows := make([]float32, 0, count*m.Input.Len())
+	rows := make([]float32, 0, count*m.RowLen())
 	for i := range count {
 		for _, p := range list {
 			n := p.Len()

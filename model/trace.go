@@ -94,7 +94,7 @@ func (m *Model) Differences(rows []float32, parties int, rng *rand.Rand) ([]Diff
 	if err != nil {
 		return nil, err
 	}
-	batch := len(rows) / m.Manifest.Input.Len()
+	batch := len(rows) / m.Manifest.RowLen()
 	clear, err := runAll(plain{m, batch}, &m.Manifest.Program, x)
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (m *Model) Simulate(rows []float32, parties int, rng *rand.Rand) ([]float32
 	if err != nil {
 		return nil, err
 	}
-	y, err := Run(sharing{plain{m, len(rows) / m.Manifest.Input.Len()}, parties, rng}, &m.Manifest.Program, x)
+	y, err := Run(sharing{plain{m, len(rows) / m.Manifest.RowLen()}, parties, rng}, &m.Manifest.Program, x)
 	if err != nil {
 		return nil, err
 	}

@@ -48,17 +48,22 @@ func compile(c *cobra.Command, file string, samples *table, ranges *rangeFlags) 
 	if err != nil {
 		return nil, err
 	}
-	g, err := model.Load(b)
+	g, err := model.LoadSplit(b, ranges.edge...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if samples != nil {
-		if err := samples.join(g.Inputs); err != nil {
+		if err := samples.join(g.RowParts()); err != nil {
 			return nil, err
 		}
 		o.Calibration = samples.rows
 	}
 	m, err := model.Compile(g, o)
+	if errors.Is(err, model.ErrLookup) {
+		if points, none := model.CutPoints(b); none == nil {
+			return nil, &usageError{fmt.Errorf("%s: %w", file, err), "--edge " + model.Cuts(points)}
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -17,6 +17,7 @@ type rangeFlags struct {
 	calibrate string
 	reveal    string
 	maxError  float64
+	edge      []string
 }
 
 func (f *rangeFlags) add(c *cobra.Command) {
@@ -25,6 +26,7 @@ func (f *rangeFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.hi, "hi", 0, "largest input; with --lo")
 	c.Flags().StringVar(&f.reveal, "reveal", "", "what of the output the client sees: scores, probabilities, label, top:K or threshold:T (default scores)")
 	c.Flags().Float64Var(&f.maxError, "max-error", 0, "choose the fraction bits for this error of the outputs (before a final Softmax or Sigmoid)")
+	c.Flags().StringSliceVar(&f.edge, "edge", nil, "make public what comes before this tensor of the ONNX graph: clients compute it, parties begin with it; a list of several")
 	c.MarkFlagsRequiredTogether("lo", "hi")
 	c.MarkFlagsMutuallyExclusive("fraction-bits", "max-error")
 }

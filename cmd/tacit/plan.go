@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"text/tabwriter"
@@ -86,18 +87,26 @@ process, on the processors of this machine, over an emulated network.`,
 // anyInput returns encoded rows: the first samples, or numbers from the range
 // that the model accepts. Costs do not depend on them.
 func anyInput(m *model.Model, samples *table, batch int) ([]uint64, error) {
-	in := m.Manifest.Input
-	rows := make([]float32, 0, batch*in.Len())
+	var rows []float32
 	for i := range batch {
 		if samples != nil {
 			rows = append(rows, samples.rows[i%len(samples.rows)]...)
 			continue
 		}
-		for range in.Len() {
-			rows = append(rows, float32(in.Lo+rand.Float64()*(in.Hi-in.Lo)/2))
+		for _, p := range m.Manifest.InputParts() {
+			for range p.Len() {
+				x := p.Lo + rand.Float64()*(p.Hi-p.Lo)/2
+				if p.Whole {
+					x = math.Ceil(x)
+				}
+				rows = append(rows, float32(x))
+			}
 		}
 	}
-	return m.Manifest.Encode(rows)
+	if samples != nil {
+		return m.Manifest.Encode(rows)
+	}
+	return m.Manifest.EncodeInput(rows)
 }
 
 // printPlans writes a table, and which plan is faster online.

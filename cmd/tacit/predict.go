@@ -51,7 +51,7 @@ array per row). Without --output, predictions are printed, a row per line.`,
 				return err
 			}
 			// All rows are checked before the first is sent.
-			if err := samples.join(m.InputParts()); err != nil {
+			if err := samples.join(m.RowParts()); err != nil {
 				return err
 			}
 			rows := samples.rows

@@ -157,13 +157,3 @@ func (m *Modulus) Prime() uint64 { return m.q }
 func (m *Modulus) Residue(x *big.Int) uint64 {
 	return new(big.Int).Mod(x, new(big.Int).SetUint64(m.q)).Uint64()
 }
-
-// Canonical says whether all numbers are below q.
-func (m *Modulus) Canonical(a []uint64) bool {
-	var over uint64
-	for _, x := range a {
-		over |= m.q - 1 - x // as both are below 2⁶³, unless x is far off
-		over |= x
-	}
-	return over>>63 == 0
-}

@@ -388,16 +388,6 @@ func TestThresholds(t *testing.T) {
 	})
 }
 
-func TestCanonical(t *testing.T) {
-	for _, m := range moduli(t, 16) {
-		for x, want := range map[uint64]bool{0: true, m.q - 1: true, m.q: false, m.q + 1: false, 1 << 63: false, ^uint64(0): false, 1<<63 + m.q: false} {
-			if got := m.Canonical([]uint64{0, x, 1}); got != want {
-				t.Errorf("%d modulo %d: %v", x, m.q, got)
-			}
-		}
-	}
-}
-
 func TestNewRefuses(t *testing.T) {
 	for _, test := range []struct {
 		q, psi uint64

@@ -63,6 +63,11 @@ var all = []Example{
 		About:   "60 boosted trees: is a loan paid back, by 18 facts about it and the applicant",
 		Classes: []string{"not paid", "paid"},
 	},
+	{
+		Name:    "topic",
+		About:   "transformer encoder: is a program about games, graphics, science or sound, by a line of text",
+		Classes: []string{"games", "graphics", "science", "sound"},
+	},
 }
 
 // Names lists the examples there are.

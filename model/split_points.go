@@ -43,7 +43,9 @@ func (s *splitter) points() [][]string {
 			}
 		}
 		live = slices.DeleteFunc(live, func(name string) bool { return last[name] <= i })
-		if i < max(lookups, 0) || slices.Contains(live, s.output) || len(live) > fewest {
+		made := slices.ContainsFunc(live, func(name string) bool { return s.maker[name] != nil })
+		again := len(all) > 0 && slices.Equal(all[len(all)-1], live)
+		if i < max(lookups, 0) || !made || again || slices.Contains(live, s.output) || len(live) > fewest {
 			continue
 		}
 		if len(live) < fewest {

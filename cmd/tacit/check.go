@@ -55,7 +55,7 @@ leaves this machine.`,
 			return r.print(c.OutOrStdout(), layers)
 		},
 	}
-	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv or .json: ranges follow from them, with a margin, and tensors are compared on them")
+	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv, .json or pictures: ranges follow from them, with a margin, and tensors are compared on them")
 	c.Flags().IntVarP(&parties, "parties", "p", 3, "number of parties, 2 to 7")
 	c.Flags().BoolVar(&layers, "layers", false, "list every tensor")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")

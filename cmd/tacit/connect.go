@@ -53,7 +53,7 @@ func compile(c *cobra.Command, file string, samples *table, ranges *rangeFlags) 
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if samples != nil {
-		if err := samples.join(g.RowParts()); err != nil {
+		if err := samples.join(g.RowParts(), o.Image); err != nil {
 			return nil, err
 		}
 		o.Calibration = samples.rows

@@ -18,6 +18,7 @@ type rangeFlags struct {
 	reveal    string
 	maxError  float64
 	edge      []string
+	image     string
 }
 
 func (f *rangeFlags) add(c *cobra.Command) {
@@ -27,6 +28,7 @@ func (f *rangeFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.reveal, "reveal", "", "what of the output the client sees: scores, probabilities, label, top:K or threshold:T (default scores)")
 	c.Flags().Float64Var(&f.maxError, "max-error", 0, "choose the fraction bits for this error of the outputs (before a final Softmax or Sigmoid)")
 	c.Flags().StringSliceVar(&f.edge, "edge", nil, "make public what comes before this tensor of the ONNX graph: clients compute it, parties begin with it; a list of several")
+	c.Flags().StringVar(&f.image, "image", "", "take .png and .jpg files as inputs: order of the axes and divisor of the samples, chw/255, hwc/255, chw/1, …")
 	c.MarkFlagsRequiredTogether("lo", "hi")
 	c.MarkFlagsMutuallyExclusive("fraction-bits", "max-error")
 }
@@ -38,6 +40,12 @@ func (f *rangeFlags) options(c *cobra.Command) (model.Options, error) {
 		var err error
 		if o.Policy, err = model.ParsePolicy(f.reveal); err != nil {
 			return o, &usageError{err, "for example --reveal label, --reveal top:3, --reveal threshold:0.5"}
+		}
+	}
+	if f.image != "" {
+		var err error
+		if o.Image, err = model.ParseImage(f.image); err != nil {
+			return o, &usageError{err, "for example --image chw/255 for samples from 0 to 1, channels first"}
 		}
 	}
 	if c.Flags().Changed("lo") {
@@ -105,7 +113,7 @@ someone asks for a prediction.`,
 	}
 	c.Flags().StringVarP(&cluster, "cluster", "c", "cluster.yaml", "the cluster, as `tacit cluster init` wrote it for this client")
 	c.Flags().StringVarP(&name, "name", "n", "", "name under which the model is served; one that the deployment lists")
-	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv or .json: ranges follow from them, with a margin")
+	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv, .json or pictures: ranges follow from them, with a margin")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	ranges.add(c)
 	comparison.add(c)

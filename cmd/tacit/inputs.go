@@ -35,7 +35,11 @@ func readInputs(args []string) (*table, error) {
 }
 
 // join makes rows of the inputs of a model, or reports that they do not fit.
-func (t *table) join(parts []model.Part) error {
+// Pictures become rows as image says.
+func (t *table) join(parts []model.Part, image *model.Image) error {
+	if t.pictures != nil {
+		return t.develop(parts, image)
+	}
 	var names []string
 	total := 0
 	for _, p := range parts {
@@ -50,11 +54,11 @@ func (t *table) join(parts []model.Part) error {
 		if len(t.rows[0]) != total {
 			return &usageError{fmt.Errorf("%s: the model takes the inputs %q", t.path, names), "give --input NAME=FILE for each of them"}
 		}
-		return nil
+		return t.columns(names, len(parts) == total)
 	}
 	for name := range maps.Keys(t.parts) {
 		if !slices.Contains(names, name) {
-			return &usageError{fmt.Errorf("--input %s=…: the model takes the inputs %q", name, names), "use these names"}
+			return &usageError{fmt.Errorf("%s: input %q: the model takes the inputs %q", t.path, name, names), "use these names"}
 		}
 	}
 	t.rows, t.one = nil, true
@@ -77,6 +81,28 @@ func (t *table) join(parts []model.Part) error {
 			t.rows[k] = append(t.rows[k], row...)
 		}
 		t.one = t.one && part.one
+	}
+	return nil
+}
+
+// columns brings the columns of a file with a header in the order of the inputs of
+// a model, if each of them is one number.
+func (t *table) columns(names []string, numbers bool) error {
+	if t.header == nil || !numbers {
+		return nil
+	}
+	from := make([]int, len(names))
+	for i, name := range names {
+		if from[i] = slices.Index(t.header, name); from[i] < 0 {
+			return &usageError{fmt.Errorf("%s: no column is called %q", t.path, name), fmt.Sprintf("name the columns as the inputs of the model, %q, or leave out the header", names)}
+		}
+	}
+	for i, row := range t.rows {
+		ordered := make([]float32, len(row))
+		for k, at := range from {
+			ordered[k] = row[at]
+		}
+		t.rows[i] = ordered
 	}
 	return nil
 }

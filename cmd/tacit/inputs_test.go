@@ -29,10 +29,10 @@ func TestInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := in.join(c.parts); err != nil || !slices.EqualFunc(in.rows, c.want, slices.Equal) {
+		if err := in.join(c.parts, nil); err != nil || !slices.EqualFunc(in.rows, c.want, slices.Equal) {
 			t.Errorf("rows %v, want %v: %v", in.rows, c.want, err)
 		}
-		if in.join(c.parts[:1]) == nil {
+		if in.join(c.parts[:1], nil) == nil {
 			t.Error("an input that the model has not was accepted")
 		}
 	}

@@ -24,8 +24,11 @@ func predictCommand() *cobra.Command {
 return. Nobody else learns an input or an output. Every row is checked against
 the range that the model was compiled for before anything is sent.
 
-Inputs are .npy (rows along the first axis), .csv (a row per line) or .json (an
-array per row). Without --output, predictions are printed, a row per line.`,
+Inputs are .npy (rows along the first axis), .csv (a row per line, with or without
+a header), .json (an array per row, or an object with the inputs by name), and, if
+the model declares how, pictures: a file is a row, and so is each in a directory,
+in the order of names. What comes before the model's edge is computed here.
+Without --output, predictions are printed, a row per line.`,
 		Example: "  tacit predict --cluster cluster.yaml --model tumour --input x.npy --output y.npy",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -51,7 +54,7 @@ array per row). Without --output, predictions are printed, a row per line.`,
 				return err
 			}
 			// All rows are checked before the first is sent.
-			if err := samples.join(m.RowParts()); err != nil {
+			if err := samples.join(m.RowParts(), m.Image); err != nil {
 				return err
 			}
 			rows := samples.rows
@@ -77,7 +80,7 @@ array per row). Without --output, predictions are printed, a row per line.`,
 	}
 	c.Flags().StringVarP(&cluster, "cluster", "c", "cluster.yaml", "the cluster, as `tacit cluster init` wrote it for this client")
 	c.Flags().StringVarP(&name, "model", "m", "", "name of the model")
-	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy, .csv or .json; NAME=FILE for each of several")
+	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy, .csv, .json, .png, .jpg or a directory of these two; NAME=FILE for each of several")
 	c.Flags().StringVarP(&output, "output", "o", "", "write predictions to this .npy file")
 	c.Flags().IntVarP(&batch, "batch", "b", 1, "rows of one request")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array of rows")

@@ -30,13 +30,20 @@ type table struct {
 	rows  [][]float32       // all of one length
 	shape []int             // of a row, or nil if the file does not say
 	one   bool              // it is one row, without an axis of rows
-	parts map[string]*table // by input, if there is a file for each
+	parts map[string]*table // by input, if there is a file for each, or a name in an object
+
+	header   []string // names of columns
+	pictures []string // files, which become rows when it is known how
 }
 
 // readTable reads an input file: .npy with rows along the first axis, .csv with
-// a row per line and an optional header, or .json with an array per row, nested
-// as one likes.
+// a row per line and an optional header, .json with an array per row, nested as
+// one likes, or an object of inputs by name, .png and .jpg, or a directory of these.
 func readTable(path string) (*table, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		pictures, err := picturesIn(path)
+		return &table{path: path, pictures: pictures}, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -47,15 +54,34 @@ func readTable(path string) (*table, error) {
 	case ".npy":
 		t.rows, t.shape, err = readNPY(f)
 	case ".csv":
-		t.rows, err = readCSV(f)
+		t.rows, t.header, err = readCSV(f)
 	case ".json":
-		t.rows, err = readJSON(f)
+		t.rows, t.parts, err = readJSON(f)
 	default:
-		return nil, &usageError{fmt.Errorf("%s: inputs of type %q are not known", path, ext), "use .npy, .csv or .json"}
+		if isPicture(path) {
+			t.pictures = []string{path}
+			return t, nil
+		}
+		return nil, &usageError{fmt.Errorf("%s: inputs of type %q are not known", path, ext), "use .npy, .csv, .json, .png or .jpg"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	for name, part := range t.parts {
+		part.path = fmt.Sprintf("%s, %q", path, name)
+		if _, err := part.checked(); err != nil {
+			return nil, err
+		}
+	}
+	if t.parts != nil {
+		return t, nil
+	}
+	return t.checked()
+}
+
+// checked returns t if it holds rows of numbers of one length.
+func (t *table) checked() (*table, error) {
+	path := t.path
 	if len(t.rows) == 0 || len(t.rows[0]) == 0 {
 		return nil, fmt.Errorf("%s: no rows", path)
 	}
@@ -223,17 +249,16 @@ func numbers(r *npy.Reader, b io.Reader, n int) ([]float32, error) {
 
 // readCSV reads numbers separated by commas; a first line that is not numbers is
 // a header.
-func readCSV(f io.Reader) ([][]float32, error) {
+func readCSV(f io.Reader) (rows [][]float32, header []string, err error) {
 	r := csv.NewReader(f)
 	r.TrimLeadingSpace = true
-	var rows [][]float32
 	for line := 1; ; line++ {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			return rows, nil
+			return rows, header, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		row := make([]float32, len(record))
 		bad := -1
@@ -247,33 +272,81 @@ func readCSV(f io.Reader) ([][]float32, error) {
 		switch {
 		case bad < 0:
 			rows = append(rows, row)
-		case line > 1:
-			return nil, fmt.Errorf("line %d: %q is not a number", line, record[bad])
+		case line == 1:
+			for _, s := range record {
+				header = append(header, strings.TrimSpace(strings.TrimPrefix(s, "\ufeff")))
+			}
+		default:
+			return nil, nil, fmt.Errorf("line %d: %q is not a number", line, record[bad])
 		}
 	}
 }
 
-// readJSON reads an array of rows.
-func readJSON(f io.Reader) ([][]float32, error) {
-	var v []any
-	d := json.NewDecoder(f)
-	if err := d.Decode(&v); err != nil {
-		return nil, fmt.Errorf("not an array of rows: %w", err)
+// readJSON reads an array of rows, or of objects with the inputs of a row by name,
+// or one such object.
+func readJSON(f io.Reader) (rows [][]float32, parts map[string]*table, err error) {
+	var v any
+	if err := json.NewDecoder(f).Decode(&v); err != nil {
+		return nil, nil, fmt.Errorf("not JSON: %w", err)
 	}
-	rows := make([][]float32, len(v))
-	for i := range v {
-		var err error
-		if rows[i], err = flatten(nil, v[i]); err != nil {
-			return nil, fmt.Errorf("row %d: %w", i, err)
+	list, ok := v.([]any)
+	if _, one := v.(map[string]any); one {
+		list, ok = []any{v}, true
+	}
+	if !ok {
+		return nil, nil, errors.New("not an array of rows")
+	}
+	if len(list) > 0 {
+		if _, named := list[0].(map[string]any); named {
+			parts, err = readObjects(list)
+			return nil, parts, err
 		}
 	}
-	return rows, nil
+	rows = make([][]float32, len(list))
+	for i := range list {
+		if rows[i], err = flatten(nil, list[i]); err != nil {
+			return nil, nil, fmt.Errorf("row %d: %w", i, err)
+		}
+	}
+	return rows, nil, nil
+}
+
+// readObjects returns rows of every input from objects that have all of them.
+func readObjects(list []any) (map[string]*table, error) {
+	parts := map[string]*table{}
+	for i, v := range list {
+		object, ok := v.(map[string]any)
+		if !ok || i > 0 && len(object) != len(parts) {
+			return nil, fmt.Errorf("row %d has other names than row 0", i)
+		}
+		for name, x := range object {
+			if parts[name] == nil && i > 0 {
+				return nil, fmt.Errorf("row %d has other names than row 0", i)
+			} else if i == 0 {
+				parts[name] = &table{}
+			}
+			row, err := flatten(nil, x)
+			if err != nil {
+				return nil, fmt.Errorf("row %d, %q: %w", i, name, err)
+			}
+			parts[name].rows = append(parts[name].rows, row)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, errors.New("objects without names")
+	}
+	return parts, nil
 }
 
 func flatten(row []float32, v any) ([]float32, error) {
 	switch v := v.(type) {
 	case float64:
 		return append(row, float32(v)), nil
+	case bool:
+		if v {
+			return append(row, 1), nil
+		}
+		return append(row, 0), nil
 	case []any:
 		var err error
 		for _, x := range v {

@@ -80,7 +80,7 @@ serve as samples for the ranges of all values; see ` + "`tacit deploy --help`" +
 			return out.report.check()
 		},
 	}
-	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy with rows along the first axis, .csv or .json; NAME=FILE for each of several")
+	c.Flags().StringArrayVarP(&input, "input", "i", nil, "inputs: .npy with rows along the first axis, .csv, .json, .png, .jpg or a directory of these two; NAME=FILE for each of several")
 	c.Flags().StringVarP(&output, "output", "o", "", "write predictions to this .npy file")
 	c.Flags().IntVarP(&parties, "parties", "p", 3, "number of parties, 2 to 7")
 	c.Flags().IntVarP(&batch, "batch", "b", 1, "rows of one request")

@@ -7,7 +7,7 @@ a program whether it is about games, graphics, science or sound.
 Words become vectors at the client, in the clear, by a public table. What is private begins there:
 model.onnx takes the vectors, whole.onnx takes the numbers of the words and has the table inside.
 
-Run it with Debian's python3, python3-torch and python3-sklearn after apt-get update.
+Run it with Debian's python3, python3-torch, python3-onnx and python3-sklearn after apt-get update.
 """
 
 import collections
@@ -17,6 +17,7 @@ import re
 import subprocess
 
 import numpy as np
+import onnx
 import torch
 from sklearn.model_selection import train_test_split
 from torch import nn
@@ -139,6 +140,15 @@ def export(net, x, name, start):
     )
 
 
+def rename(file, old, new):
+    """Renames a tensor of a graph: PyTorch calls it after its place."""
+    model = onnx.load(file)
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
+    onnx.save(model, file)
+
+
 def main():
     torch.manual_seed(SEED)
     torch.set_num_threads(1)  # so that sums run in the same order everywhere
@@ -161,6 +171,7 @@ def main():
 
     export(encoder, vectors, "model.onnx", "vectors")
     export(net, shipped_x, "whole.onnx", "words")
+    rename(HERE / "whole.onnx", "/0/Add_output_0", "vectors")
     np.save(HERE / "table.npy", embedding.table.weight.detach().numpy())
     np.save(HERE / "places.npy", embedding.places.detach().numpy())
     np.save(HERE / "words.npy", shipped_x)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"codeberg.org/sbinet/npyio"
+
+	"github.com/tacit-mpc/tacit/model"
 )
 
 // TestTopicVectorsAreThoseOfItsLines does what topic/README.md asks of a client:
@@ -48,6 +50,30 @@ func TestTopicVectorsAreThoseOfItsLines(t *testing.T) {
 		if !slices.Equal(vectors, e.Inputs[i]) {
 			t.Errorf("%q: other vectors than inputs.npy", line)
 		}
+	}
+}
+
+// TestTopicEdgeIsTheClientsPart cuts the whole network where its private part
+// begins: what comes before makes the vectors of all held-out lines.
+func TestTopicEdgeIsTheClientsPart(t *testing.T) {
+	e, err := Find("topic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := model.LoadSplit(topicFile(t, "whole.onnx"), "vectors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []float32
+	for _, n := range topicArray[int64](t, "words.npy") {
+		words = append(words, float32(n))
+	}
+	vectors, err := g.Edge.Run(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(vectors, slices.Concat(e.Inputs...)) {
+		t.Error("the edge makes other vectors than inputs.npy has")
 	}
 }
 

@@ -33,7 +33,7 @@ const Version = 1
 
 // Suite names the protocols and their parameters. All parties of a session run
 // the same; see docs/protocols.md.
-const Suite = "tacit-1 passive n-1: resident Beaver (RLWE), SoftSpoken OT, masked comparison"
+const Suite = "tacit-2 passive n-1: resident Beaver (RLWE), SoftSpoken OT, masked comparison, OT triples"
 
 const (
 	// MaxHeader bounds the header of a message, in bytes.

@@ -36,6 +36,9 @@ func TestScripts(t *testing.T) {
 			"ports":      fillPorts,
 			"identities": fillIdentities,
 			"up":         waitForCluster,
+			"lookup":     writeLookup,
+			"picture":    writePicture,
+			"array":      writeArray,
 		},
 	})
 }

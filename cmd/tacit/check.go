@@ -55,7 +55,7 @@ leaves this machine.`,
 			return r.print(c.OutOrStdout(), layers)
 		},
 	}
-	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv, .json or pictures: ranges follow from them, with a margin, and tensors are compared on them")
+	ranges.addSamples(c, ", and tensors are compared on them")
 	c.Flags().IntVarP(&parties, "parties", "p", 3, "number of parties, 2 to 7")
 	c.Flags().BoolVar(&layers, "layers", false, "list every tensor")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
@@ -147,14 +147,6 @@ func (r *findings) table(w io.Writer) error {
 		fmt.Fprintln(t)
 	}
 	return t.Flush()
-}
-
-// samples reads the calibration rows, if there are any.
-func (f *rangeFlags) samples() (*table, error) {
-	if f.calibrate == "" {
-		return nil, nil
-	}
-	return readTable(f.calibrate)
 }
 
 func flat(rows [][]float32) []float32 {

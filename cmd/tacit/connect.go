@@ -48,7 +48,13 @@ func compile(c *cobra.Command, file string, samples *table, ranges *rangeFlags) 
 	if err != nil {
 		return nil, err
 	}
+	if b, err = fixed(b, ranges.constants); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	g, err := model.LoadSplit(b, ranges.edge...)
+	if errors.Is(err, model.ErrConstant) {
+		return nil, &usageError{fmt.Errorf("%s: %w", file, err), "give inputs that are weights, shapes or other parameters as --constant NAME=FILE"}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -14,7 +14,8 @@ import (
 type rangeFlags struct {
 	bits      int
 	lo, hi    float64
-	calibrate string
+	calibrate []string
+	constants []string
 	reveal    string
 	maxError  float64
 	edge      []string
@@ -29,8 +30,23 @@ func (f *rangeFlags) add(c *cobra.Command) {
 	c.Flags().Float64Var(&f.maxError, "max-error", 0, "choose the fraction bits for this error of the outputs (before a final Softmax or Sigmoid)")
 	c.Flags().StringSliceVar(&f.edge, "edge", nil, "make public what comes before this tensor of the ONNX graph: clients compute it, parties begin with it; a list of several")
 	c.Flags().StringVar(&f.image, "image", "", "take .png and .jpg files as inputs: order of the axes and divisor of the samples, chw/255, hwc/255, chw/1, …")
+	c.Flags().StringArrayVar(&f.constants, "constant", nil, "make a constant of an input of the ONNX graph, NAME=FILE: a weight, or a shape or another parameter of an operator")
 	c.MarkFlagsRequiredTogether("lo", "hi")
 	c.MarkFlagsMutuallyExclusive("fraction-bits", "max-error")
+}
+
+// addSamples adds --calibrate, which does more where more says so.
+func (f *rangeFlags) addSamples(c *cobra.Command, more string) {
+	c.Flags().StringArrayVar(&f.calibrate, "calibrate", nil,
+		"sample inputs, .npy, .csv, .json, .pb or pictures, NAME=FILE for each of several inputs: ranges follow from them, with a margin"+more)
+}
+
+// samples reads the calibration rows, if there are any.
+func (f *rangeFlags) samples() (*table, error) {
+	if len(f.calibrate) == 0 {
+		return nil, nil
+	}
+	return readInputs(f.calibrate)
 }
 
 // options returns the compiler's options for sample rows, which may be none.
@@ -73,12 +89,9 @@ someone asks for a prediction.`,
 		Example: "  tacit deploy model.onnx --cluster cluster.yaml --name tumour --calibrate samples.npy",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			var samples *table
-			if ranges.calibrate != "" {
-				var err error
-				if samples, err = readTable(ranges.calibrate); err != nil {
-					return err
-				}
+			samples, err := ranges.samples()
+			if err != nil {
+				return err
 			}
 			m, err := compile(c, args[0], samples, &ranges)
 			if err != nil {
@@ -113,7 +126,7 @@ someone asks for a prediction.`,
 	}
 	c.Flags().StringVarP(&cluster, "cluster", "c", "cluster.yaml", "the cluster, as `tacit cluster init` wrote it for this client")
 	c.Flags().StringVarP(&name, "name", "n", "", "name under which the model is served; one that the deployment lists")
-	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv, .json or pictures: ranges follow from them, with a margin")
+	ranges.addSamples(c, "")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	ranges.add(c)
 	comparison.add(c)

@@ -61,7 +61,7 @@ on a local and on a wide-area network, from a rehearsal on this machine.`,
 			return s.Markdown(c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&ranges.calibrate, "calibrate", "", "sample inputs, .npy, .csv, .json or pictures: ranges follow from them, with a margin")
+	ranges.addSamples(c, "")
 	c.Flags().StringVar(&labels, "labels", "", "the class of every sample, one number per row, .npy, .csv or .json")
 	c.Flags().StringVar(&lan, "lan", "0.5ms/1Gbit", "local network: round trip and bandwidth")
 	c.Flags().StringVar(&wan, "wan", "40ms/100Mbit", "wide-area network")

@@ -23,7 +23,7 @@ func readInputs(args []string) (*table, error) {
 	for _, arg := range args {
 		name, path, ok := strings.Cut(arg, "=")
 		if !ok || t.parts[name] != nil {
-			return nil, &usageError{fmt.Errorf("--input %s", arg), "give --input NAME=FILE once for every input of the model"}
+			return nil, &usageError{fmt.Errorf("input %s", arg), "give NAME=FILE once for every input of the model"}
 		}
 		part, err := readTable(path)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 )
 
 func planCommand() *cobra.Command {
-	var input, link string
+	var link string
 	var parties, batch, offline int
 	var asJSON bool
 	var ranges rangeFlags
@@ -40,11 +40,9 @@ process, on the processors of this machine, over an emulated network.`,
 			if err != nil {
 				return &usageError{err, "for example --link 10ms/1Gbit"}
 			}
-			var samples *table
-			if input != "" {
-				if samples, err = readTable(input); err != nil {
-					return err
-				}
+			samples, err := ranges.samples()
+			if err != nil {
+				return err
 			}
 			m, err := compile(c, args[0], samples, &ranges)
 			if err != nil {
@@ -75,7 +73,7 @@ process, on the processors of this machine, over an emulated network.`,
 		},
 	}
 	c.Flags().StringVarP(&link, "link", "l", "none", "round trip and bandwidth between parties, as 40ms/100Mbit; none is this machine alone")
-	c.Flags().StringVarP(&input, "input", "i", "", "sample inputs, from which ranges follow as with `deploy --calibrate`")
+	c.Flags().StringArrayVarP(&ranges.calibrate, "input", "i", nil, "sample inputs, from which ranges follow as with `deploy --calibrate`; NAME=FILE for each of several")
 	c.Flags().IntVarP(&parties, "parties", "p", 3, "number of parties, 2 to 7")
 	c.Flags().IntVarP(&batch, "batch", "b", 1, "rows of one request")
 	c.Flags().IntVar(&offline, "offline-batch", 8, "inferences prepared at once")

@@ -55,6 +55,8 @@ func readTable(path string) (*table, error) {
 		t.rows, t.shape, err = readNPY(f)
 	case ".csv":
 		t.rows, t.header, err = readCSV(f)
+	case ".pb":
+		t.rows, t.shape, err = readProto(f)
 	case ".json":
 		t.rows, t.parts, err = readJSON(f)
 	default:

@@ -88,17 +88,6 @@ func (b *builder) calibrated(v *fixed) {
 	v.limit()
 }
 
-// narrowTo narrows the range of v to what is known of it.
-func (v *fixed) narrowTo(limits [2]float64) {
-	low, high := math.Floor(math.Ldexp(limits[0], v.frac)), math.Ceil(math.Ldexp(limits[1], v.frac))
-	for i := range v.lo {
-		lo, hi := max(v.lo[i], low), min(v.hi[i], high)
-		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi)
-		v.quant[i] = min(v.quant[i], max(v.hi[i], high)-min(v.lo[i], low)) // the exact network keeps to it, too
-	}
-	v.limit()
-}
-
 // limit caps the error of every element at the width of its range, which holds
 // the values of all engines.
 func (v *fixed) limit() {
@@ -221,8 +210,14 @@ func (b *builder) node(n *node, in []int) (int, error) {
 		return b.spline(n, in[0])
 	case productNode:
 		return b.product(n, in[0], in[1])
+	case roundNode:
+		return b.digits(in[0], exactWidth-1), nil
 	case knownNode:
-		b.values[in[0]].narrowTo(n.limits)
+		var summands []*fixed
+		for _, i := range in[1:] {
+			summands = append(summands, b.values[i])
+		}
+		b.known(n, b.values[in[0]], summands...)
 		return in[0], nil
 	}
 	return 0, fmt.Errorf("unknown node")

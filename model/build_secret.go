@@ -2,26 +2,58 @@ package model
 
 import "math"
 
-// step lowers 1 where x ≥ 0, else 0. An operand that every engine computes exactly
-// is compared as it is: its digits decide.
+// step lowers 1 where x ≥ 0, else 0.
 func (b *builder) step(n *node, x int) int {
-	if v := b.values[x]; largest(v.per) > 0 || largest(v.con) > 0 || bits(least(v.lo), largest(v.hi)) > exactWidth {
-		x = b.shifted(x)
-	}
+	x = b.digits(x, exactWidth)
 	v := b.values[x]
 	z := like(v)
 	z.op, z.frac = Op{Kind: Step, Name: n.name, In: []int{x}}, 0
 	for i := range z.lo {
 		z.lo[i], z.hi[i] = unitStep(v.lo[i]), unitStep(v.hi[i])
-		if v.per[i] > 0 || v.con[i] > 0 { // at most one; see limit
+		if v.per[i] > 0 || v.con[i] > 0 { // at most one, and none if the range has one sign; see limit
 			z.per[i], z.con[i] = 0, 1
 		}
-		z.quant[i] = unitStep(v.hi[i]+v.quant[i]) - unitStep(v.lo[i]-v.quant[i])
-		if v.quant[i] == 0 {
-			z.quant[i] = 0
+		// The number of the exact network is within quant of the range: it decides
+		// otherwise only if 0 is between them.
+		if z.quant[i] > 0 {
+			z.quant[i] = unitStep(v.hi[i]+v.quant[i]) - unitStep(v.lo[i]-v.quant[i])
 		}
 	}
 	return b.add(z)
+}
+
+// digits returns x as comparisons look at it: as it is if every engine computes it
+// exactly, in no more than width bits, for its digits decide; else shifted.
+func (b *builder) digits(x, width int) int {
+	if v := b.values[x]; largest(v.per) > 0 || largest(v.con) > 0 || bits(least(v.lo), largest(v.hi)) > width {
+		return b.shifted(x)
+	}
+	return x
+}
+
+// known narrows the range of v to what is known of it. Limits of real numbers hold
+// for the plaintext engine up to quant, and for parties up to the bound on their
+// error besides; other limits were found to hold for the numbers of every engine,
+// but for room. The sum v of window numbers, of which one has those limits, may have
+// others below 0.
+func (b *builder) known(n *node, v *fixed, summands ...*fixed) {
+	below := 0.0
+	for _, u := range summands {
+		below = float64(n.window-1) * max(0, -math.Ldexp(least(u.lo), v.frac-u.frac))
+	}
+	for i := range v.lo {
+		room := math.Ldexp(n.room, v.frac-b.fraction)
+		if n.real {
+			room = (v.per[i]*MaxParties + v.con[i] + v.quant[i]) * slack
+		}
+		low := math.Floor(math.Ldexp(n.limits[0], v.frac) - room - below)
+		high := math.Ceil(math.Ldexp(n.limits[1], v.frac) + room)
+		lo, hi := max(v.lo[i], low), min(v.hi[i], high)
+		v.lo[i], v.hi[i] = min(lo, hi), max(lo, hi)
+		// The exact network keeps to limits, too.
+		v.quant[i] = min(v.quant[i], max(v.hi[i], math.Ldexp(n.limits[1], v.frac))-min(v.lo[i], math.Ldexp(n.limits[0], v.frac)))
+	}
+	v.limit()
 }
 
 // exactWidth is the widest comparison of operands that were not shifted.

@@ -45,12 +45,45 @@ func (o *operator) insideStep(t *tensor, p Post) (*tensor, error) {
 	case PostArgMax:
 		z, err = o.argMaxOf(t, p.Last)
 	default:
-		err = errors.New("a Normalizer may only be followed by what the client can do; move it to the end of the model")
+		z, err = o.normalised(t, p.Op)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &tensor{shape: []int{size(z.shape)}, val: z.val, view: z.view}, nil
+}
+
+// smallest is what is added to norms, of which rows of zeros have none: the sum of
+// squares for L2.
+const smallest = 1.0 / (1 << 10)
+
+// normalised divides by a norm along axis 1 of three.
+func (o *operator) normalised(t *tensor, norm string) (z *tensor, err error) {
+	var fn *smooth
+	switch norm {
+	case PostNorm1: // |x| = 2·ReLU(x) − x
+		z = o.same(o.bijection(t), node{kind: reluNode})
+		z, err = o.added(o.public(z, repeat(2, size(t.shape))), t, true)
+		fn = reciprocalFn()
+	case PostNorm2:
+		z, err = o.squared(t)
+		fn = rsqrtFn(smallest)
+	default:
+		err = errors.New("a Normalizer to MAX may only be followed by what the client can do; move it to the end of the model")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := o.taken(o.sumOver(z, []int{1 + o.lead}, true, false))
+	if err != nil {
+		return nil, err
+	}
+	if norm == PostNorm1 {
+		if s, err = o.affineOf(o.within(s, 0, math.Inf(1)), 1, smallest); err != nil {
+			return nil, err
+		}
+	}
+	return o.multiplied(t, o.smoothOf(s, fn))
 }
 
 // count returns the number of elements of a tensor whose shape is not known.
@@ -61,15 +94,32 @@ func (o *operator) count(t *tensor) int {
 	return o.g.nodes[t.val].len
 }
 
-// within adds what is known of the elements of t beyond what follows from their
-// ranges. Limits leave room for the errors of fixed point.
+// within adds what is known of real numbers in place of the elements of t, beyond
+// what follows from the ranges of its operands. Engines may exceed the limits by
+// the error of an element.
 func (o *operator) within(t *tensor, lo, hi float64) *tensor {
-	t = o.bijection(t)
-	z := o.g.add(node{kind: knownNode, name: o.name, in: []int{t.val}, len: size(t.shape), limits: [2]float64{lo, hi}})
-	return &tensor{shape: t.shape, val: z, view: t.view}
+	return o.knownAs(t, node{limits: [2]float64{lo, hi}, real: true})
 }
 
-// slop is the room that within leaves at limits that hold for real numbers.
+// always adds limits that hold for the numbers of every engine, for up to
+// MaxParties parties, but for room units of the last place of activations.
+func (o *operator) always(t *tensor, lo, hi, room float64) *tensor {
+	return o.knownAs(t, node{limits: [2]float64{lo, hi}, room: room})
+}
+
+func (o *operator) knownAs(t *tensor, n node) *tensor {
+	t = o.bijection(t)
+	n.kind, n.name, n.in, n.len = knownNode, o.name, []int{t.val}, size(t.shape)
+	return &tensor{shape: t.shape, val: o.g.add(n), view: t.view}
+}
+
+// rounded returns t with no more digits than comparisons look at, so that several
+// comparisons of one number agree with each other.
+func (o *operator) rounded(t *tensor) *tensor {
+	return o.same(o.bijection(t), node{kind: roundNode})
+}
+
+// slop is the room that limits of real numbers leave.
 const slop = 1.0 / 32
 
 // maxSoftmax bounds the elements over which a softmax is taken inside: errors of
@@ -93,13 +143,21 @@ func (o *operator) softmaxOf(t *tensor, logarithm bool) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	d = o.within(d, math.Inf(-1), slop)
+	// An engine's maximum is that of its own x, shifted: within half of shifting, in
+	// units of the last place, of the largest of them. So d is at most that much
+	// above 0, and not much more below it for the largest, of which e, rounded once
+	// more, is then at least 15/16 less shifting; and s at least that, less what
+	// other e may be below 0.
+	const shifting = MaxParties + 2
+	d = o.always(d, math.Inf(-1), 0, shifting/2)
 	e := o.smoothOf(d, expFn())
 	s, err := o.taken(o.sumOver(e, axis, true, false))
 	if err != nil {
 		return nil, err
 	}
-	s = o.within(s, 0.5, float64(n)*(1+slop))
+	s = o.always(s, 1-1.0/16, math.Inf(1), shifting)
+	last := &o.g.nodes[s.val]
+	last.in, last.window = append(last.in, e.val), n
 	if logarithm {
 		return o.added(d, o.smoothOf(s, logFn()), true)
 	}
@@ -108,12 +166,16 @@ func (o *operator) softmaxOf(t *tensor, logarithm bool) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.within(z, -slop, 1+slop), nil
+	// e/s is at most 1 for the e and s of one engine, and s and e lose at most
+	// shifting/2 units each before the product: a quarter, from 9 fraction bits on.
+	return o.always(z, -slop, 1.25, shifting), nil
 }
 
 // scores compares all pairs along axis 1 of three and returns how many others
 // each element is not less than; of equal ones the first counts as greater, or the
-// last one.
+// last one. Every engine compares the same rounded numbers again and again, so that
+// its comparisons never contradict each other, and its scores are 0 to count − 1,
+// each of them once.
 func (o *operator) scores(t *tensor, last bool) (*tensor, error) {
 	outer, n, inner := t.shape[0], t.shape[1], t.shape[2]
 	pairs := n * (n - 1) / 2
@@ -142,6 +204,7 @@ func (o *operator) scores(t *tensor, last bool) (*tensor, error) {
 			}
 		}
 	}
+	t = o.rounded(t)
 	m := []int{len(first)}
 	d, err := o.added(o.view(t, m, first), o.view(t, m, second), true)
 	if err != nil {
@@ -174,7 +237,7 @@ func (o *operator) scores(t *tensor, last bool) (*tensor, error) {
 	if z, err = o.elementwise(offsetNode, z, offset); err != nil {
 		return nil, err
 	}
-	return o.within(z, 0, float64(n-1)), nil
+	return z, nil
 }
 
 // maxPairs bounds the comparisons of one operator that orders elements.
@@ -257,8 +320,8 @@ func (o *operator) stacked(parts []*tensor, shape []int) *tensor {
 	return &tensor{shape: append([]int{outer, k}, shape[1:]...), val: val}
 }
 
-// positions returns Σ i·t[i] along axis 2 of four, for t of 0 and 1: an element
-// is summed up as often as its number says.
+// positions returns Σ i·t[i] along axis 2 of four, for t of which one is 1 and the
+// others are 0: an element is summed up as often as its number says.
 func (o *operator) positions(t *tensor) (*tensor, error) {
 	groups, n, inner := t.shape[0]*t.shape[1], t.shape[2], t.shape[3]
 	window := max(n*(n-1)/2, 1)
@@ -279,7 +342,7 @@ func (o *operator) positions(t *tensor) (*tensor, error) {
 		}
 	}
 	p := &tensor{shape: []int{t.shape[0], t.shape[1], inner}, val: o.g.add(z)}
-	return o.within(p, 0, float64(n-1)), nil
+	return o.always(p, 0, float64(n-1), 0), nil
 }
 
 // topK lowers TopK along one axis: the values, and the numbers of their elements.

@@ -97,7 +97,9 @@ func (o *operator) compare() error {
 }
 
 // signs returns 1 where t ≥ 0, else 0, and then 1 where −t ≥ 0, as one operation.
+// Both look at the same rounded number: one of them is always 1.
 func (o *operator) signs(t *tensor) (positive, negative *tensor) {
+	t = o.rounded(t)
 	n := size(t.shape)
 	both := node{kind: sumNode, name: o.name, in: []int{t.val}, len: 2 * n, window: 1}
 	for _, sign := range []float64{1, -1} {
@@ -124,7 +126,10 @@ func (o *operator) zero(t *tensor) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.affineOf(z, 1, -1)
+	if z, err = o.affineOf(z, 1, -1); err != nil {
+		return nil, err
+	}
+	return o.always(z, 0, 1, 0), nil
 }
 
 // sign lowers Sign to [x ≥ 0] − [−x ≥ 0].

@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
@@ -97,61 +96,5 @@ func (o *operator) linearClassifier() error {
 	if count != k {
 		return fmt.Errorf("%d functions for %d classes", k, count)
 	}
-	if len(o.n.Output) > 1 && o.n.Output[1] != "" {
-		if err := o.define(1, scores, nil); err != nil {
-			return err
-		}
-	}
-	for i := range count {
-		if labels == nil || labels[i] != int64(i) {
-			o.failed[o.n.Output[0]] = true // names of classes are up to the application
-			return nil
-		}
-	}
-	return o.after(t, Post{Op: PostArgMax, Outer: 1, Count: k, Inner: 1}, []int{}, true)
-}
-
-// svmRegressor lowers SVMRegressor with a linear kernel: Σ cⱼ·⟨sⱼ, x⟩ + ρ for
-// support vectors s, which is one linear function.
-func (o *operator) svmRegressor() error {
-	t, err := o.secret(0)
-	if err != nil {
-		return err
-	}
-	if kernel := o.string("kernel_type", "LINEAR"); kernel != "LINEAR" || o.int("one_class", 0) != 0 {
-		return fmt.Errorf("kernel %s with one_class %d is not supported; only LINEAR regression is", kernel, o.int("one_class", 0))
-	}
-	c, s, n := o.list("coefficients"), o.list("support_vectors"), o.int("n_supports", 0)
-	w := c
-	if n != 0 {
-		if len(c) != n || len(t.shape) != 1 || len(s) != n*t.shape[0] {
-			return fmt.Errorf("%d coefficients and %d numbers are not %d support vectors of shape %v", len(c), len(s), n, t.shape)
-		}
-		w = make([]float64, t.shape[0])
-		for i, v := range s {
-			w[i%len(w)] += c[i/len(w)] * v
-		}
-	}
-	if t, err = o.affine(t, 1, w, o.list("rho")); err != nil {
-		return err
-	}
-	if t, err = o.transformed(t); err != nil {
-		return err
-	}
-	return o.set(t)
-}
-
-// normalizer lowers Normalizer, which divides at the client only.
-func (o *operator) normalizer() error {
-	t := o.tensors[o.input(0)]
-	if t == nil {
-		return errors.New("operand 0 must depend on the input of the model")
-	}
-	norms := []string{"MAX", "L1", "L2"}
-	i := slices.Index(norms, o.string("norm", "MAX"))
-	if i < 0 || len(t.shape) != 1 || t.label {
-		return fmt.Errorf("norm %q of rows of shape %v is not supported", o.string("norm", "MAX"), t.shape)
-	}
-	op := []string{PostNormMax, PostNorm1, PostNorm2}[i]
-	return o.client(Post{Op: op, Outer: 1, Count: t.shape[0], Inner: 1}, t.shape, false)
+	return o.classified(scores, t, labels, count)
 }

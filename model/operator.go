@@ -122,6 +122,8 @@ var operators = map[string]func(*operator) error{
 	"InstanceNormalization":  (*operator).instanceNorm,
 	"TreeEnsembleClassifier": rowwise((*operator).treeClassifier),
 	"TreeEnsembleRegressor":  rowwise((*operator).treeRegressor),
+	"TreeEnsemble":           rowwise((*operator).treeEnsemble),
+	"SVMClassifier":          rowwise((*operator).svmClassifier),
 	"LinearClassifier":       rowwise((*operator).linearClassifier),
 	"LinearRegressor":        rowwise((*operator).linearRegressor),
 	"SVMRegressor":           rowwise((*operator).svmRegressor),
@@ -130,7 +132,7 @@ var operators = map[string]func(*operator) error{
 // classical are the operators of the domain ai.onnx.ml; the others are ONNX's own.
 var classical = map[string]bool{
 	"ZipMap": true, "Scaler": true, "Normalizer": true, "LinearClassifier": true, "LinearRegressor": true, "SVMRegressor": true,
-	"TreeEnsembleClassifier": true, "TreeEnsembleRegressor": true,
+	"TreeEnsembleClassifier": true, "TreeEnsembleRegressor": true, "TreeEnsemble": true, "SVMClassifier": true,
 }
 
 // since is the first opset in which an operator means what is implemented
@@ -138,17 +140,14 @@ var classical = map[string]bool{
 var since = map[string]int{
 	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
 	"PRelu": 7, "Sum": 6, "Mean": 6, "Resize": 10, "Upsample": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 6, "Min": 6, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
+	"And": 7, "Or": 7, "Xor": 7, "Greater": 7, "Less": 7, "Equal": 7, "GreaterOrEqual": 12, "LessOrEqual": 12, "Where": 9, "Sign": 9, "IsNaN": 9, "IsInf": 10, "ThresholdedRelu": 10,
+	"Pow": 7, "Einsum": 12, "LayerNormalization": 17, "InstanceNormalization": 6,
 	"Celu": 12, "Gelu": 20, "HardSwish": 14, "Mish": 18, "Swish": 24, "Erf": 9,
 }
 
 // hints say what to do instead of operators that people meet often.
 var hints = map[string]string{
-	"ThresholdedRelu": "it jumps; use Relu or Clip",
-
 	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
-	"TreeEnsembleClassifier": "train a network of Gemm and Relu", "TreeEnsembleRegressor": "train a network of Gemm and Relu",
-	"SVMClassifier":      "use LinearSVC or LogisticRegression",
-	"LayerNormalization": "use BatchNormalization",
 }
 
 // lower adds node i of the ONNX graph.

@@ -42,7 +42,7 @@ var layers = []struct {
 	{"internal/rehearse", "model protocol/share protocol/compare protocol/prep protocol/infer transport"},
 	{"internal/datasheet", "internal/rehearse model transport"},
 	{"scripts", ""},
-	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/triple transport transport/p2p"},
+	{"internal/bench", "circuits internal/prg internal/ring model model/onnx protocol/compare protocol/garble protocol/ot protocol/product protocol/triple transport transport/p2p"},
 	{"cmd/tacit", "client configs examples internal/bench internal/datasheet internal/rehearse internal/wire model party transport transport/p2p"},
 }
 

@@ -69,7 +69,7 @@ func benchMicroCommand() *cobra.Command {
 		Use:   "micro",
 		Short: "Measure single operations",
 		Long: `Measure the operations that networks are made of, in this process: products
-modulo 2^64 per multiplication, the hash per block, OT extension per correlated
+modulo 2^32, 2^40 and 2^64 per multiplication, the hash per block, OT extension per correlated
 OT of two parties, garbling and evaluation per AND gate and comparisons of 20 bits
 of three parties, matrix triples per inference, and a round of three parties over
 encrypted loopback connections. Times are those of the whole machine, for all

@@ -13,6 +13,7 @@ import (
 	"github.com/tacit-mpc/tacit/protocol/compare"
 	"github.com/tacit-mpc/tacit/protocol/garble"
 	"github.com/tacit-mpc/tacit/protocol/ot"
+	"github.com/tacit-mpc/tacit/protocol/product"
 	"github.com/tacit-mpc/tacit/protocol/triple"
 	"github.com/tacit-mpc/tacit/transport"
 )
@@ -21,7 +22,7 @@ import (
 // are those of the whole machine, for all parties together.
 func Micro(ctx context.Context, e Effort, say func(name string)) ([]Result, error) {
 	t := &timer{ctx: ctx, effort: e, say: say}
-	for _, f := range []func() error{t.products, t.hash, t.extension, t.garbling, t.comparisons, t.triples, t.rounds} {
+	for _, f := range []func() error{t.products, t.hash, t.extension, t.garbling, t.comparisons, t.secrets, t.triples, t.rounds} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -37,7 +38,7 @@ func image(size, in, kernel, out, groups int) ring.Conv {
 	}
 }
 
-// products measures products modulo 2⁶⁴, per multiplication.
+// products measures products modulo 2³², 2⁴⁰ and 2⁶⁴, per multiplication.
 func (t *timer) products() error {
 	for _, p := range []struct {
 		name string
@@ -50,14 +51,19 @@ func (t *timer) products() error {
 		{"conv 1x28x28 to 6, 5x5", image(28, 1, 5, 6, 1), 1},
 		{"conv 16x28x28 to 16, 3x3", image(28, 16, 3, 16, 1), 1},
 	} {
-		w, x, z := make([]uint64, p.conv.WeightLen()), make([]uint64, p.rows*p.conv.InLen()), make([]uint64, p.rows*p.conv.OutLen())
-		if err := errors.Join(ring.Random(rand.Reader, w, 64), ring.Random(rand.Reader, x, 64)); err != nil {
-			return err
-		}
-		f := ring.NewFilter(p.conv, w, 64)
-		err := t.plain("micro/product/"+p.name, float64(p.rows*p.conv.Products()), func() { f.MulAdd(z, x, p.rows) })
-		if err != nil {
-			return err
+		for _, width := range []int{32, 40, 64} {
+			w, x, z := make([]uint64, p.conv.WeightLen()), make([]uint64, p.rows*p.conv.InLen()), make([]uint64, p.rows*p.conv.OutLen())
+			if err := errors.Join(ring.Random(rand.Reader, w, width), ring.Random(rand.Reader, x, width)); err != nil {
+				return err
+			}
+			f := ring.NewFilter(p.conv, w, width)
+			name := "micro/product/" + p.name
+			if width < 64 {
+				name = fmt.Sprintf("micro/product/mod 2^%d/%s", width, p.name)
+			}
+			if err := t.plain(name, float64(p.rows*p.conv.Products()), func() { f.MulAdd(z, x, p.rows) }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -190,16 +196,21 @@ func (t *timer) evaluation(batch garble.Batch, stored []byte) error {
 	})
 }
 
-// comparisons measures both ways to compare.
+// comparisons measures both ways to compare, and what else comparisons make.
 func (t *timer) comparisons() error {
-	return errors.Join(t.comparison("micro/compare/", compare.Garbled), t.comparison("micro/compare/carry/", compare.Carry))
+	relu := compare.Class{Kind: compare.KindReLU, In: 20, Out: 32, N: 1 << 13}
+	step := compare.Class{Kind: compare.KindStep, In: 20, Out: 8, N: 1 << 13, Backend: compare.Carry}
+	spline := compare.Class{Kind: compare.KindSpline, In: 20, Out: 32, N: 1 << 9, Knots: 32, Backend: compare.Carry}
+	carried := relu
+	carried.Backend = compare.Carry
+	return errors.Join(t.comparison("micro/compare/", relu), t.comparison("micro/compare/carry/", carried),
+		t.comparison("micro/compare/step/", step), t.comparison("micro/compare/spline of 32 knots/", spline))
 }
 
-// comparison measures a ReLU of 20 bits into 32 among three parties, per
-// comparison: its preparation, and the online part.
-func (t *timer) comparison(prefix string, backend compare.Backend) error {
+// comparison measures comparisons of 20 bits among three parties, per element:
+// their preparation, and the online part.
+func (t *timer) comparison(prefix string, class compare.Class) error {
 	const n = 3
-	class := compare.Class{Kind: compare.KindReLU, In: 20, Out: 32, N: 1 << 13, Backend: backend}
 	meshes, all, err := sessions(t.ctx, n, defaultDepth)
 	if err != nil {
 		return err
@@ -229,7 +240,78 @@ func (t *timer) comparison(prefix string, backend compare.Backend) error {
 			}
 		}
 		return together(meshes, func(m *transport.Mesh) error {
-			_, err := compare.ReLU(m, "relu", []*compare.Material{mats[m.Self()]}, x)
+			return compared(m, class, mats[m.Self():m.Self()+1], x)
+		})
+	})
+}
+
+// compared runs the function of a class.
+func compared(m *transport.Mesh, class compare.Class, mats []*compare.Material, x []uint64) (err error) {
+	switch class.Kind {
+	case compare.KindStep:
+		_, err = compare.Step(m, "step", mats, x)
+	case compare.KindSpline:
+		s := &compare.Spline{Slope: 1}
+		for k := range class.Knots {
+			s.Knots = append(s.Knots, compare.Knot{At: int64(k) << 8, Delta: 1})
+		}
+		_, err = compare.EvalSpline(m, "spline", mats, s, x)
+	default:
+		_, err = compare.ReLU(m, "relu", mats, x)
+	}
+	return err
+}
+
+// secrets measures products of two secrets of 40 bits among three parties, per
+// multiplication.
+func (t *timer) secrets() error {
+	for _, s := range []struct {
+		name  string
+		class product.Class
+	}{
+		{"elements", product.Class{T: 1 << 12, M: 1, K: 1, N: 1, Width: 40}},
+		{"squares", product.Class{T: 1 << 12, M: 1, K: 1, N: 1, Width: 40, Square: true}},
+		{"16 of 16x16x16", product.Class{T: 16, M: 16, K: 16, N: 16, Width: 40}},
+	} {
+		if err := t.secret("micro/secrets/"+s.name+"/", s.class); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *timer) secret(prefix string, class product.Class) error {
+	const n = 3
+	meshes, all, err := sessions(t.ctx, n, defaultDepth)
+	if err != nil {
+		return err
+	}
+	defer closeAll(meshes)
+	stored := make([][]byte, n)
+	err = t.time(prefix+"offline", float64(class.Products()), func() (time.Duration, error) {
+		class.Layer++
+		return together(meshes, func(m *transport.Mesh) error {
+			mats, err := product.Generate(m, all[m.Self()], rand.Reader, []product.Class{class}, 1)
+			if err != nil {
+				return err
+			}
+			stored[m.Self()], err = mats[0][0].AppendBinary(nil)
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	x, y := make([]uint64, class.XLen()), make([]uint64, class.YLen())
+	return t.time(prefix+"online", float64(class.Products()), func() (time.Duration, error) {
+		mats := make([]*product.Material, n)
+		for i := range mats {
+			if mats[i], err = product.ParseMaterial(class, n, i, stored[i]); err != nil {
+				return 0, err
+			}
+		}
+		return together(meshes, func(m *transport.Mesh) error {
+			_, err := product.Multiply(m, "product", mats[m.Self():m.Self()+1], x, y)
 			return err
 		})
 	})

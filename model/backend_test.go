@@ -29,21 +29,22 @@ var refused = map[string]string{
 		training_dropout training_dropout_default training_dropout_default_mask training_dropout_default_mask:1 training_dropout_mask
 		training_dropout_mask:1 training_dropout_zero_ratio training_dropout_zero_ratio_mask training_dropout_zero_ratio_mask:1`,
 	"does not depend on any input": `constant`,
-	"must be a constant":           `constantofshape_float_ones constantofshape_int_shape_zero constantofshape_int_zeros`,
+	"must be a constant": `constantofshape_float_ones constantofshape_int_shape_zero constantofshape_int_zeros
+		range_float_type_positive_delta range_int32_type_negative_delta`,
+	"the reduction": `scatternd_multiply`,
 	"is not computed from the input": `shape shape_clip_end shape_clip_start shape_end_1 shape_end_negative_1 shape_example shape_start_1
 		shape_start_1_end_2 shape_start_1_end_negative_1 shape_start_negative_1 dropout_default_mask:1 dropout_default_mask_ratio:1
 		maxpool_with_argmax_2d_precomputed_pads:1 maxpool_with_argmax_2d_precomputed_strides:1`,
-	"differs from row to row":       `pow`,
-	"has no result":                 `einsum_inner_prod einsum_batch_diagonal`,
-	"it has not two operands":       `einsum_transpose einsum_sum`,
-	"the operator is not supported": `triu_zero`,
-	"mixes rows":                    `einsum_batch_matmul`,
-	"tf_crop_and_resize":            `resize_tf_crop_and_resize`,
-	"drops its fraction":            `div_uint8`,
-	"nothing is left":               `slice_start_out_of_bounds`,
-	"has no elements":               `tril_zero triu_zero`,
-	"mix rows":                      `split_zero_size_splits split_zero_size_splits:1 split_zero_size_splits:2`,
-	"size 0 at one axis":            `reshape_allowzero_reordered`,
+	"has no result":           `einsum_inner_prod einsum_batch_diagonal`,
+	"it has not two operands": `einsum_transpose einsum_sum`,
+	"mixes rows":              `einsum_batch_matmul`,
+	"differs from row to row": `pow`,
+	"tf_crop_and_resize":      `resize_tf_crop_and_resize`,
+	"drops its fraction":      `div_uint8`,
+	"nothing is left":         `slice_start_out_of_bounds`,
+	"has no elements":         `tril_zero triu_zero`,
+	"mix rows":                `triu_zero split_zero_size_splits split_zero_size_splits:1 split_zero_size_splits:2`,
+	"size 0 at one axis":      `reshape_allowzero_reordered`,
 }
 
 // open lists why a case may not run with all operands secret, as its file has them:
@@ -62,8 +63,8 @@ var open = map[string]string{
 }
 
 // poles are the cases with inputs on both sides of a pole, or next to one, which no
-// range of the operand holds.
-const poles = "atanh reciprocal_example tan"
+// range of the operand holds, and those whose range is too wide without samples.
+const poles = "atanh reciprocal_example tan reduce_log_sum_* reduce_prod_*"
 
 // listed reports that a reason for an error is known of the case id.
 func listed(reasons map[string]string, id string, err error) bool {
@@ -268,7 +269,7 @@ func runCase(t *testing.T, id string, g *Graph, inputs []sample, want sample) {
 	}
 	checkNear(t, g, x, want.v, off)
 	near := among(poles, id)
-	if err := fixedPoint(t, g, x); err != nil && !(near && strings.Contains(err.Error(), "is not defined everywhere")) {
+	if err := fixedPoint(t, g, x); err != nil && !(near && (strings.Contains(err.Error(), "is not defined everywhere") || strings.Contains(err.Error(), "too wide"))) {
 		t.Error(err)
 	}
 	if !slices.Equal(g.Result, want.shape) && (len(want.shape) == 0 || !slices.Equal(g.Result, want.shape[1:])) {

@@ -148,7 +148,7 @@ func (o *operator) outputType(i int) onnx.TensorProto_DataType {
 		return onnx.TensorProto_DataType(o.int("to", int(onnx.TensorProto_FLOAT)))
 	case kind == "ArgMax" || kind == "ArgMin" || kind == "TopK" && i == 1 || kind == "LinearClassifier" && i == 0:
 		return onnx.TensorProto_INT64
-	case classical[kind], kind == "Gather" && o.consts[o.input(0)] != nil && o.consts[o.input(0)].d == nil:
+	case classical[kind], kind == "OneHot", kind == "Gather" && o.consts[o.input(0)] != nil && o.consts[o.input(0)].d == nil:
 		return onnx.TensorProto_FLOAT
 	case logical[kind]:
 		return onnx.TensorProto_BOOL

@@ -305,25 +305,29 @@ func (o *operator) batchNorm() error {
 	if err != nil {
 		return err
 	}
-	if o.int("training_mode", 0) != 0 || o.opset < 14 && len(o.n.Output) > 1 {
+	test := o.opset < 7 && o.int("is_test", 0) != 0
+	if o.int("training_mode", 0) != 0 || o.opset < 14 && len(o.n.Output) > 1 && !test {
 		return errors.New("it is in training mode; export the model for inference (model.eval())")
 	}
 	if len(t.shape) == 0 {
 		return errors.New("rows without channels")
+	}
+	n, count := size(t.shape), t.shape[0]
+	if o.opset < 9 && o.int("spatial", 1) == 0 { // every element is a channel
+		count = n
 	}
 	var p [4][]float64 // scale, offset, mean, variance
 	for i := range p {
 		if _, p[i], err = o.numbers(i + 1); err != nil {
 			return err
 		}
-		if len(p[i]) != t.shape[0] {
-			return fmt.Errorf("%d parameters for %d channels", len(p[i]), t.shape[0])
+		if len(p[i]) != count {
+			return fmt.Errorf("%d parameters for %d channels", len(p[i]), count)
 		}
 	}
-	n := size(t.shape)
 	scale, offset := make([]float64, n), make([]float64, n)
 	for i := range n {
-		c := i / (n / t.shape[0])
+		c := i / (n / count)
 		scale[i] = p[0][c] / math.Sqrt(p[3][c]+o.float("epsilon", 1e-5))
 		offset[i] = p[1][c] - p[2][c]*scale[i]
 	}

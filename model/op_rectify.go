@@ -157,15 +157,11 @@ func (o *operator) abs() error {
 	if err != nil {
 		return err
 	}
-	t = o.bijection(t)
-	n := size(t.shape)
-	if err := o.spend(3 * n); err != nil {
+	z, err := o.absolute(t)
+	if err != nil {
 		return err
 	}
-	r := o.same(t, node{kind: reluNode}).val
-	twice := o.g.add(node{kind: addNode, name: o.name, in: []int{r, r}, len: n})
-	z := o.g.add(node{kind: addNode, name: o.name, in: []int{twice, t.val}, len: n, negate: true})
-	return o.set(&tensor{shape: t.shape, val: z, view: t.view})
+	return o.set(z)
 }
 
 // extremum lowers Max and Min of tensors and constants.

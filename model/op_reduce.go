@@ -1,10 +1,12 @@
 package model
 
 import (
+	"errors"
+
 	"github.com/tacit-mpc/tacit/internal/ring"
 )
 
-// reduce lowers ReduceMean, ReduceSum, ReduceMax and ReduceMin.
+// reduce lowers the operators that reduce along axes.
 func (o *operator) reduce() error {
 	t, err := o.secret(0)
 	if err != nil {
@@ -14,8 +16,12 @@ func (o *operator) reduce() error {
 	if err != nil {
 		return err
 	}
+	kind := o.n.GetOpType()
 	if len(axes) == 0 {
-		if o.int("noop_with_empty_axes", 0) != 0 {
+		if plain := kind == "ReduceMean" || kind == "ReduceSum" || kind == "ReduceMax" || kind == "ReduceMin" || kind == "ReduceProd"; o.int("noop_with_empty_axes", 0) != 0 {
+			if !plain {
+				return errors.New("without axes it does nothing or works element by element, by version; name the axes")
+			}
 			return o.set(t)
 		}
 		for a := range o.rank(t) {
@@ -23,10 +29,17 @@ func (o *operator) reduce() error {
 		}
 	}
 	keep := o.int("keepdims", 1) != 0
-	if kind := o.n.GetOpType(); kind == "ReduceMax" || kind == "ReduceMin" {
+	switch kind {
+	case "ReduceMax", "ReduceMin":
 		return o.largestOver(t, axes, keep, kind == "ReduceMin")
+	case "ReduceMean", "ReduceSum":
+		return o.sumOver(t, axes, keep, kind == "ReduceMean")
 	}
-	return o.sumOver(t, axes, keep, o.n.GetOpType() == "ReduceMean")
+	z, err := o.normOf(t, axes, keep)
+	if err != nil {
+		return err
+	}
+	return o.set(z)
 }
 
 // A reduction says which elements become one.

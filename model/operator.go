@@ -127,6 +127,37 @@ var operators = map[string]func(*operator) error{
 	"LinearClassifier":       rowwise((*operator).linearClassifier),
 	"LinearRegressor":        rowwise((*operator).linearRegressor),
 	"SVMRegressor":           rowwise((*operator).svmRegressor),
+
+	"ReduceL1":                  (*operator).reduce,
+	"ReduceL2":                  (*operator).reduce,
+	"ReduceLogSum":              (*operator).reduce,
+	"ReduceLogSumExp":           (*operator).reduce,
+	"ReduceSumSquare":           (*operator).reduce,
+	"ReduceProd":                (*operator).reduce,
+	"CumSum":                    (*operator).cumSum,
+	"ArgMin":                    (*operator).argMin,
+	"Hardmax":                   (*operator).hardmax,
+	"Trilu":                     (*operator).trilu,
+	"GatherElements":            (*operator).gatherElements,
+	"GatherND":                  (*operator).gatherND,
+	"Scatter":                   (*operator).scatterElements,
+	"ScatterElements":           (*operator).scatterElements,
+	"ScatterND":                 (*operator).scatterND,
+	"ReverseSequence":           (*operator).reverseSequence,
+	"Compress":                  (*operator).compress,
+	"OneHot":                    (*operator).oneHot,
+	"Size":                      (*operator).sizeOf,
+	"Floor":                     (*operator).rounding,
+	"Ceil":                      (*operator).rounding,
+	"Round":                     (*operator).rounding,
+	"Mod":                       (*operator).modulo,
+	"Range":                     (*operator).sequence,
+	"NonZero":                   (*operator).nonZero,
+	"EyeLike":                   (*operator).eyeLike,
+	"LpNormalization":           (*operator).lpNorm,
+	"GroupNormalization":        rowwise((*operator).groupNorm),
+	"RMSNormalization":          (*operator).rmsNorm,
+	"MeanVarianceNormalization": (*operator).meanVariance,
 }
 
 // classical are the operators of the domain ai.onnx.ml; the others are ONNX's own.
@@ -138,16 +169,25 @@ var classical = map[string]bool{
 // since is the first opset in which an operator means what is implemented
 // here, where that is not opset 1.
 var since = map[string]int{
-	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "BatchNormalization": 9, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
+	"Add": 7, "Sub": 7, "Mul": 7, "Div": 7, "Gemm": 7, "Reshape": 5, "Dropout": 7, "Concat": 4, "Cast": 6, "Pad": 2,
 	"PRelu": 7, "Sum": 6, "Mean": 6, "Resize": 10, "Upsample": 7, "Expand": 8, "Tile": 6, "Split": 2, "Max": 6, "Min": 6, "Clip": 6, "LeakyRelu": 6, "HardSigmoid": 6, "Abs": 6,
 	"And": 7, "Or": 7, "Xor": 7, "Greater": 7, "Less": 7, "Equal": 7, "GreaterOrEqual": 12, "LessOrEqual": 12, "Where": 9, "Sign": 9, "IsNaN": 9, "IsInf": 10, "ThresholdedRelu": 10,
 	"Pow": 7, "Einsum": 12, "LayerNormalization": 17, "InstanceNormalization": 6,
 	"Celu": 12, "Gelu": 20, "HardSwish": 14, "Mish": 18, "Swish": 24, "Erf": 9,
+	"CumSum": 11, "Trilu": 14, "GatherElements": 11, "GatherND": 11, "Scatter": 9, "ScatterElements": 11, "ScatterND": 11, "ReverseSequence": 10, "Compress": 9,
+	"OneHot": 9, "Round": 11, "Mod": 10, "Range": 11, "NonZero": 9, "EyeLike": 9, "GroupNormalization": 18, "RMSNormalization": 23, "MeanVarianceNormalization": 9,
 }
 
 // hints say what to do instead of operators that people meet often.
 var hints = map[string]string{
-	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window",
+	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window", "RNN": "use Conv or MatMul on a fixed window",
+	"If": "fix the condition before the export", "Loop": "export it unrolled", "Scan": "export it unrolled",
+	"NonMaxSuppression": "let the client do it with the outputs before it", "Unique": "let the client do it",
+	"QuantizeLinear": "export the model before it is quantised", "DequantizeLinear": "export the model before it is quantised",
+	"DynamicQuantizeLinear": "export the model before it is quantised", "QLinearConv": "export the model before it is quantised",
+	"QLinearMatMul": "export the model before it is quantised", "ConvInteger": "export the model before it is quantised", "MatMulInteger": "export the model before it is quantised",
+	"BitShift": "multiply by a power of two", "GridSample": "use Resize", "Det": "compute it before the model",
+	"StringNormalizer": "encode texts before the model", "LabelEncoder": "encode labels before and after the model",
 }
 
 // lower adds node i of the ONNX graph.
@@ -245,7 +285,7 @@ func (o *operator) fixed(i int) (*constant, error) {
 	if c := o.consts[name]; c != nil {
 		return c, nil
 	}
-	return nil, fmt.Errorf("operand %d, %q, must be a constant: it may not depend on the input", i, name)
+	return nil, fmt.Errorf("operand %d, %q, %w", i, name, ErrConstant)
 }
 
 // numbers is fixed as floating-point numbers; the operand must be there.

@@ -23,6 +23,7 @@ type Sheet struct {
 	Digest       string      `json:"manifest"` // SHA-256, in hexadecimal
 	Parties      int         `json:"parties"`
 	Input        string      `json:"input"`
+	Edge         string      `json:"edge,omitempty"` // what is public and computed by the client before
 	Output       string      `json:"output"`
 	Reveals      string      `json:"reveals"`
 	Client       []string    `json:"client_steps"` // what the client computes of the output itself
@@ -105,6 +106,10 @@ func New(m *model.Model, parties int) *Sheet {
 		Parameters: parameters(mf),
 	}
 	s.PrivateBound = float64(s.UlpBound) / float64(uint64(1)<<uint(mf.Output.Frac))
+	if mf.Edge != nil {
+		s.Edge = fmt.Sprintf("the client makes %s of %s, by %d bytes of ONNX in the manifest", s.Input, partsText(mf.RowParts()), len(mf.Edge.Model))
+		s.Input = partsText(mf.RowParts())
+	}
 	for _, p := range mf.Post {
 		s.Client = append(s.Client, p.Op)
 	}
@@ -119,6 +124,14 @@ func New(m *model.Model, parties int) *Sheet {
 		s.Weights += p.Len
 	}
 	return s
+}
+
+func partsText(parts []model.Part) string {
+	var s []string
+	for _, p := range parts {
+		s = append(s, fmt.Sprintf("%s %v", p.Name, p.Shape))
+	}
+	return strings.Join(s, ", ")
 }
 
 // Price adds what a request of one row costs on a network.

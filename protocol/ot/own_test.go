@@ -189,3 +189,34 @@ func TestMulOwnRefuses(t *testing.T) {
 		}()
 	}
 }
+
+// A bit of a hash masks one word at most: else differences of words would be seen,
+// though all products are right.
+func TestWordsOfARowTakeDisjointBits(t *testing.T) {
+	const rows = 2
+	for width := 1; width <= 64; width++ {
+		for _, cols := range []int{1, 2, 3, 10, 67} {
+			blocks := hashBlocks(cols, width)
+			h, words := make([]prg.Block, rows*blocks), make([]uint64, rows*cols)
+			taken := 0
+			for bit := range 128 * len(h) {
+				clear(h)
+				h[bit/128][bit/64%2] = 1 << (bit % 64)
+				hashWords(words, h, cols, width)
+				masked := 0
+				for w, x := range words {
+					if x&ring.Mask(width) == 0 {
+						continue
+					}
+					if masked++; masked > 1 || w/cols != bit/128/blocks {
+						t.Fatalf("%d columns of %d bits: bit %d masks word %d, of another row or not it alone", cols, width, bit, w)
+					}
+				}
+				taken += masked
+			}
+			if want := rows * cols * width; taken != want {
+				t.Errorf("%d columns of %d bits: %d bits of hashes mask them, want %d", cols, width, taken, want)
+			}
+		}
+	}
+}

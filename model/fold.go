@@ -15,6 +15,7 @@ func (g *Graph) fold() *Graph {
 	for f.rewrite() {
 	}
 	f.compact()
+	f.merge()
 	return &f
 }
 

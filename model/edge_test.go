@@ -288,7 +288,7 @@ func twice(t *testing.T, edge []byte) []byte {
 }
 
 func TestImage(t *testing.T) {
-	for s, ok := range map[string]bool{"chw/255": true, "hwc/1": true, "hwc/0.5": true, "chw": false, "chw/0": false, "cwh/255": false, "hwc/NaN": false, "/": false, "chw/Inf": false} {
+	for s, ok := range map[string]bool{"chw/255": true, "hwc/1": true, "hwc/0.5": true, "chw": false, "chw/0": false, "cwh/255": false, "hwc/NaN": false, "chw/255/0.5/0.25": true, "chw/255/1,2,3/4,5,6": true, "chw/255/1,2,3/4": false, "chw/1/1,2/3,4": false, "chw/1/1/0": false, "chw/1/NaN/1": false, "chw/1,2": false, "chw/1/2": false, "/": false, "chw/Inf": false} {
 		if _, err := ParseImage(s); (err == nil) != ok {
 			t.Errorf("%q: %v", s, err)
 		}
@@ -299,10 +299,12 @@ func TestImage(t *testing.T) {
 		shape []int
 		want  []float32
 	}{
-		{&Image{ChannelsFirst, 2}, []int{3, 1, 2}, []float32{0.5, 2, 1, 2.5, 1.5, 3}},
-		{&Image{ChannelsLast, 1}, []int{1, 2, 3}, []float32{1, 2, 3, 4, 5, 6}},
-		{&Image{ChannelsLast, 1}, []int{2, 3}, []float32{1, 2, 3, 4, 5, 6}},
-		{&Image{ChannelsFirst, 1}, []int{1, 3, 2}, []float32{1, 2, 3, 4, 5, 6}},
+		{&Image{Layout: ChannelsFirst, Divisor: 2}, []int{3, 1, 2}, []float32{0.5, 2, 1, 2.5, 1.5, 3}},
+		{&Image{Layout: ChannelsLast, Divisor: 1}, []int{1, 2, 3}, []float32{1, 2, 3, 4, 5, 6}},
+		{&Image{ChannelsFirst, 1, []float64{1, 0, 3}, []float64{2, 1, 0.5}}, []int{3, 1, 2}, []float32{0, 1.5, 2, 5, 0, 6}},
+		{&Image{ChannelsLast, 1, []float64{1}, []float64{2}}, []int{2, 3}, []float32{0, 0.5, 1, 1.5, 2, 2.5}},
+		{&Image{Layout: ChannelsLast, Divisor: 1}, []int{2, 3}, []float32{1, 2, 3, 4, 5, 6}},
+		{&Image{Layout: ChannelsFirst, Divisor: 1}, []int{1, 3, 2}, []float32{1, 2, 3, 4, 5, 6}},
 	} {
 		w, h, n, err := c.image.Size([]Part{{Shape: c.shape}})
 		if err != nil || w*h*n != len(samples) {
@@ -312,7 +314,7 @@ func TestImage(t *testing.T) {
 		}
 	}
 	g := newNet(13, 0, 2, 3, 4).node("Relu", "y", []string{"x"}, nil).load(t)
-	if _, err := Compile(g, Options{Image: &Image{ChannelsFirst, 1}}); err == nil {
+	if _, err := Compile(g, Options{Image: &Image{Layout: ChannelsFirst, Divisor: 1}}); err == nil {
 		t.Error("a picture of two channels")
 	}
 }

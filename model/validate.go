@@ -11,6 +11,7 @@ const (
 	maxOps      = 1 << 16
 	maxElements = 1 << 27 // all values, indices and weights together
 	maxProducts = 1 << 40 // all linear layers together
+	maxTriples  = 1 << 36 // one product of secrets, as package protocol/product has it
 )
 
 // Validate checks a program that came from a file or a peer. After it, every
@@ -200,6 +201,9 @@ func (p *Program) checkProduct(op *Op, x, y, z Value, b *budget) error {
 		if v.a > v.len || v.b > v.len || v.t > v.len || v.a*v.b > v.len || v.t*v.a*v.b != v.len { // no overflow: maxTensor squared fits
 			return fmt.Errorf("%d elements are not %d matrices of %d×%d", v.len, v.t, v.a, v.b)
 		}
+	}
+	if z.Len*d.K > maxTriples {
+		return fmt.Errorf("%d products of secrets are more than %d", z.Len*d.K, maxTriples)
 	}
 	b.products -= z.Len * d.K
 	if err := local(x, z); err != nil {

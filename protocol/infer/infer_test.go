@@ -146,23 +146,27 @@ func tape(purpose, party int) io.Reader {
 // loads what it made.
 func generate(t *testing.T, m *model.Model, weights []*infer.Weights, b compare.Backend, batches ...int) [][]*prep.Inference {
 	t.Helper()
+	return generateWith(t, m, weights, []prep.Option{prep.Comparisons(b)}, batches...)
+}
+
+func generateWith(t *testing.T, m *model.Model, weights []*infer.Weights, opts []prep.Option, batches ...int) [][]*prep.Inference {
+	t.Helper()
 	n, program := len(weights), &m.Manifest.Program
-	option := prep.Comparisons(b)
-	demand := prep.Count(program, option)
+	demand := prep.Count(program, opts...)
 	out := make([][]*prep.Inference, n)
 	testnet.RunPairs(t, n, func(otMesh, heMesh *transport.Mesh) error {
 		i := otMesh.Self()
-		p, err := prep.NewPreparer(otMesh, heMesh, tape(2, i), program, weights[i].Linear, batches[0], option)
+		p, err := prep.NewPreparer(otMesh, heMesh, tape(2, i), program, weights[i].Linear, batches[0], opts...)
 		if err != nil {
 			return err
 		}
-		plan := prep.PlanSetup(program, n, i, batches[0])
+		plan := prep.PlanSetup(program, n, i, batches[0], opts...)
 		for round, batch := range batches {
-			made, err := p.Generate(sha256.Sum256(fmt.Append(nil, t.Name(), b, round)), batch)
+			made, err := p.Generate(sha256.Sum256(fmt.Append(nil, t.Name(), round)), batch)
 			if err != nil {
 				return err
 			}
-			plan = plan.Add(prep.PlanGenerate(program, n, i, batches[0], batch, option))
+			plan = plan.Add(prep.PlanGenerate(program, n, i, batches[0], batch, opts...))
 			for _, x := range made {
 				b, err := demand.Append(nil, x)
 				if err != nil {

@@ -24,10 +24,11 @@ type Option func(*options)
 type options struct {
 	backend compare.Backend
 	depth   int
+	memory  int64
 }
 
 func optionsOf(opts []Option) options {
-	o := options{depth: treeDepth}
+	o := options{depth: treeDepth, memory: maskMemory}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -49,6 +50,10 @@ func Options(m *model.Manifest) []Option {
 // Depth sets the depth of the trees of OT extension, 2, 4 or 8: see [ot.Depth].
 // The default is 4.
 func Depth(k int) Option { return func(o *options) { o.depth = k } }
+
+// MaskMemory sets how many bytes of masks of linear layers are made at once, at
+// least those of one inference: see [Preparer.GenerateTo]. The default is 64 MiB.
+func MaskMemory(bytes int64) Option { return func(o *options) { o.memory = bytes } }
 
 // Count returns the demand of p, of which the options are part.
 func Count(p *model.Program, opts ...Option) Demand {

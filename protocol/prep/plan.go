@@ -15,6 +15,10 @@ import (
 // the choice.
 const treeDepth = 4
 
+// maskMemory is the default of what the masks of linear layers that are made at
+// once take: hundreds of inferences of a small network, which fill ciphertexts.
+const maskMemory = 64 << 20
+
 // A Cost is what preparation costs one party, exactly.
 type Cost struct {
 	OT, HE      transport.Stats // what the two meshes report in all
@@ -53,12 +57,23 @@ func everyone(n, size int) transport.Stats {
 	return transport.Stats{Rounds: 1, Sent: all, Received: all}
 }
 
+// planned is the batch for which triples are packed: the usual one, or what is
+// made of it at once.
+func (o options) planned(layers []triple.Layer, hint int) int {
+	return min(hint, triple.Fit(layers, o.memory))
+}
+
+// portion is the number of inferences whose masks are made at once.
+func (o options) portion(n int, layers []triple.Layer, planned, batch int) int {
+	return triple.Portion(n, layers, planned, batch, o.memory)
+}
+
 // PlanSetup returns the cost of [NewPreparer] at party self of n.
-func PlanSetup(program *model.Program, n, self, hint int) Cost {
+func PlanSetup(program *model.Program, n, self, hint int, opts ...Option) Cost {
 	base := ot.PlanSetup(n)
 	c := Cost{OT: transport.Stats{Rounds: base.Rounds, Sent: base.Sent, Received: base.Received}, Counts: base.Counts}
 	if layers := tripleLayers(Count(program).Layers); len(layers) > 0 {
-		he := triple.PlanSetup(n, self, layers, hint)
+		he := triple.PlanSetup(n, self, layers, optionsOf(opts).planned(layers, hint))
 		c.HE, c.Ciphertexts = sum(c.HE, he.Steps...), he.Ciphertexts
 	}
 	return c
@@ -80,9 +95,24 @@ func PlanGenerate(program *model.Program, n, self, hint, batch int, opts ...Opti
 		c.Counts.Add(fork.Counts)
 	}
 	if layers := tripleLayers(demand.Layers); len(layers) > 0 {
-		he := triple.PlanMultiply(n, self, layers, hint, batch)
-		c.HE, c.Ciphertexts = sum(c.HE, he.Steps...), he.Ciphertexts
+		o := optionsOf(opts)
+		planned := o.planned(layers, hint)
+		size := o.portion(n, layers, planned, batch)
+		c = c.addMultiply(triple.PlanMultiply(n, self, layers, planned, size), batch/size)
+		if rest := batch % size; rest > 0 {
+			c = c.addMultiply(triple.PlanMultiply(n, self, layers, planned, rest), 1)
+		}
 	}
+	return c
+}
+
+// addMultiply returns the cost with that of so many multiplications.
+func (c Cost) addMultiply(he triple.Cost, times int) Cost {
+	one := sum(transport.Stats{}, he.Steps...)
+	c.HE.Rounds += times * one.Rounds
+	c.HE.Sent += int64(times) * one.Sent
+	c.HE.Received += int64(times) * one.Received
+	c.Ciphertexts += int64(times) * he.Ciphertexts
 	return c
 }
 

@@ -46,9 +46,10 @@ type Preparer struct {
 	weights        []*linear.Weights
 	base           *ot.Base
 	triples        *triple.Context
-	depth          int
-	counts         ot.Counts
-	gates          int64
+	hint           int // of the setup of triples
+	options
+	counts ot.Counts
+	gates  int64
 }
 
 // Counts returns the oblivious transfers and products that have run so far.
@@ -86,8 +87,10 @@ func (p *Preparer) Close() {
 func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.Program, weights []*linear.Weights, hint int, opts ...Option) (*Preparer, error) {
 	p := &Preparer{
 		otMesh: otMesh, heMesh: heMesh, rand: rand, demand: Count(program, opts...), weights: weights,
-		depth: optionsOf(opts).depth,
+		options: optionsOf(opts),
 	}
+	layers := tripleLayers(p.demand.Layers)
+	p.hint = p.planned(layers, hint)
 	err := p.both(
 		func(rand io.Reader) (err error) {
 			p.base, err = ot.Setup(otMesh, rand)
@@ -101,7 +104,7 @@ func NewPreparer(otMesh, heMesh *transport.Mesh, rand io.Reader, program *model.
 			for i, w := range weights {
 				masks[i] = w.B
 			}
-			p.triples, err = triple.Setup(heMesh, rand, tripleLayers(p.demand.Layers), masks, hint)
+			p.triples, err = triple.Setup(heMesh, rand, layers, masks, p.hint)
 			return err
 		})
 	if err != nil {
@@ -165,33 +168,27 @@ func (p *Preparer) Generate(id [32]byte, batch int) ([]*Inference, error) {
 // order, when it is complete, and keeps nothing of it. The error of the sink ends
 // the session.
 //
-// Products of secrets and masks of linear layers are made for the whole batch
-// first, and wait for the comparisons: 16 bytes for every element of the inputs of linear layers
-// and every inference, and what package triple needs. Comparisons that are
-// complete wait for the masks, up to 64 MiB of them at their length in the
-// store; see [compare.Bound] for what making them takes.
+// Memory. Products of secrets are made for the whole batch first, and wait for
+// the comparisons. Masks of linear layers are made in portions, of 16 bytes at most for
+// every element of their inputs and outputs, together 64 MiB, or one inference
+// where that is more; there are at most three portions at a time: one is handed
+// out, one waits, one is made or done, for which package triple takes
+// [triple.MultiplyMemory] more. Comparisons that are complete wait for the masks, up to 64 MiB
+// of them at their length in the store; see [compare.Bound] for what making
+// them takes.
 func (p *Preparer) GenerateTo(id [32]byte, batch int, sink func(*Inference) error) error {
-	d := &delivery{sink: sink, classes: len(p.demand.Classes), made: make(chan struct{})}
-	d.room = waitingMemory / p.demand.Len(p.otMesh.N(), p.otMesh.Self())
+	d := newDelivery(sink, len(p.demand.Classes), waitingMemory/p.demand.Len(p.otMesh.N(), p.otMesh.Self()))
 	return p.both(
 		func(rand io.Reader) error {
+			defer close(d.ended)
 			if err := p.transfers(rand, id, batch, d); err != nil {
 				return err
 			}
-			return d.hand()
+			return d.hand(0)
 		},
-		func(rand io.Reader) (err error) {
-			defer close(d.made)
-			seeds, err := p.zeroSeeds(rand, batch)
-			if err != nil {
-				return err
-			}
-			d.masks, err = p.masks(rand, batch)
-			if err != nil {
-				return err
-			}
-			d.seeds = seeds
-			return nil
+		func(rand io.Reader) error {
+			defer close(d.portions)
+			return p.layers(rand, batch, d)
 		})
 }
 
@@ -270,13 +267,37 @@ func (p *Preparer) zeroSeeds(rand io.Reader, batch int) ([][]share.Seed, error) 
 	return seeds, nil
 }
 
-// masks makes the masks of all linear layers, [layer][inference].
+// layers makes the masks of all linear layers, and passes them on portion by
+// portion.
+func (p *Preparer) layers(rand io.Reader, batch int, d *delivery) error {
+	seeds, err := p.zeroSeeds(rand, batch)
+	if err != nil {
+		return err
+	}
+	size := batch
+	if len(p.weights) > 0 {
+		if err := p.triples.CheckBatch(batch); err != nil {
+			return err // before anything is made in vain
+		}
+		size = p.portion(p.heMesh.N(), tripleLayers(p.demand.Layers), p.hint, batch)
+	}
+	for from := 0; from < batch; from += size {
+		now := portion{seeds: seeds[from:min(from+size, batch)]}
+		if now.masks, err = p.masks(rand, len(now.seeds)); err != nil {
+			return err
+		}
+		if !d.pass(now) {
+			return nil // the other half has failed, and says why
+		}
+	}
+	return nil
+}
+
+// masks makes the masks of all linear layers for some inferences,
+// [layer][inference].
 func (p *Preparer) masks(rand io.Reader, batch int) ([][]*linear.Mask, error) {
 	if len(p.weights) == 0 {
 		return nil, nil
-	}
-	if err := p.triples.CheckBatch(batch); err != nil {
-		return nil, err
 	}
 	a := make([][]uint64, len(p.weights))
 	for i, w := range p.weights {

@@ -128,6 +128,9 @@ var operators = map[string]func(*operator) error{
 	"LinearRegressor":        rowwise((*operator).linearRegressor),
 	"SVMRegressor":           rowwise((*operator).svmRegressor),
 
+	"LSTM":                      (*operator).recurrent,
+	"GRU":                       (*operator).recurrent,
+	"RNN":                       (*operator).recurrent,
 	"ReduceL1":                  (*operator).reduce,
 	"ReduceL2":                  (*operator).reduce,
 	"ReduceLogSum":              (*operator).reduce,
@@ -174,13 +177,12 @@ var since = map[string]int{
 	"And": 7, "Or": 7, "Xor": 7, "Greater": 7, "Less": 7, "Equal": 7, "GreaterOrEqual": 12, "LessOrEqual": 12, "Where": 9, "Sign": 9, "IsNaN": 9, "IsInf": 10, "ThresholdedRelu": 10,
 	"Pow": 7, "Einsum": 12, "LayerNormalization": 17, "InstanceNormalization": 6,
 	"Celu": 12, "Gelu": 20, "HardSwish": 14, "Mish": 18, "Swish": 24, "Erf": 9,
-	"CumSum": 11, "Trilu": 14, "GatherElements": 11, "GatherND": 11, "Scatter": 9, "ScatterElements": 11, "ScatterND": 11, "ReverseSequence": 10, "Compress": 9,
+	"LSTM": 7, "GRU": 7, "RNN": 7, "CumSum": 11, "Trilu": 14, "GatherElements": 11, "GatherND": 11, "Scatter": 9, "ScatterElements": 11, "ScatterND": 11, "ReverseSequence": 10, "Compress": 9,
 	"OneHot": 9, "Round": 11, "Mod": 10, "Range": 11, "NonZero": 9, "EyeLike": 9, "GroupNormalization": 18, "RMSNormalization": 23, "MeanVarianceNormalization": 9,
 }
 
 // hints say what to do instead of operators that people meet often.
 var hints = map[string]string{
-	"LSTM": "use Conv or MatMul on a fixed window", "GRU": "use Conv or MatMul on a fixed window", "RNN": "use Conv or MatMul on a fixed window",
 	"If": "fix the condition before the export", "Loop": "export it unrolled", "Scan": "export it unrolled",
 	"NonMaxSuppression": "let the client do it with the outputs before it", "Unique": "let the client do it",
 	"QuantizeLinear": "export the model before it is quantised", "DequantizeLinear": "export the model before it is quantised",
@@ -195,8 +197,8 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 	o := &operator{loader: l, n: n, name: n.GetName(), attrs: map[string]*onnx.AttributeProto{}}
 	if o.name == "" {
 		o.name = fmt.Sprintf("#%d", i)
-		if len(n.Output) > 0 {
-			o.name = n.Output[0]
+		if i := slices.IndexFunc(n.Output, func(s string) bool { return s != "" }); i >= 0 {
+			o.name = n.Output[i]
 		}
 	}
 	if len(o.name) > maxName {
@@ -225,7 +227,7 @@ func (l *loader) lower(n *onnx.NodeProto, i int) error {
 			return o.wrap(fmt.Errorf("operand %q is defined nowhere before it", in))
 		}
 	}
-	if len(n.Output) == 0 || n.Output[0] == "" || len(n.Input) > 64 {
+	if len(n.Output) == 0 || n.Output[0] == "" && gatesOf[n.GetOpType()] == 0 || len(n.Input) > 64 {
 		return o.wrap(errors.New("the node has no output or too many operands"))
 	}
 	for _, out := range n.Output {

@@ -58,8 +58,8 @@
 // Addition", 1958, for look-ahead.
 //
 // Deviations: instead of triples, products of the masks of a node, for n parties;
-// the first four bits of look-ahead are products of r itself, so that nothing is
-// opened for them.
+// the first four bits of look-ahead, or up to six where comparisons share r, are
+// products of r itself, so that nothing is opened for them.
 package carry
 
 import "fmt"

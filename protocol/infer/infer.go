@@ -14,7 +14,7 @@
 //
 // Reference: docs/protocols.md.
 //
-// Deviations: none beyond those of packages linear and compare.
+// Deviations: none beyond those of packages linear, product and compare.
 package infer
 
 import (

@@ -139,10 +139,11 @@ func Plane(x []uint8) []uint64 {
 	return p
 }
 
-// eachPieces cuts the elements of requests into pieces of whole blocks.
+// eachPieces cuts the elements of requests into pieces of whole blocks, of which a
+// key serves one at least for up to 64 parties.
 func (s *Session) eachPieces(reqs []EachRequest) [][]piece {
 	out := make([][]piece, len(reqs))
-	per := 3 * s.n * (s.n - 1)
+	per := 2 * s.n * (s.n - 1)
 	var hashes []*prg.Hash
 	left := 0
 	for r, req := range reqs {

@@ -67,6 +67,27 @@ func TestAndEachIsExactAtThePlannedCost(t *testing.T) {
 	}
 }
 
+// Pieces cover all elements, and keys keep to their bound, for all numbers of parties.
+func TestEachPiecesCoverWithinTheBound(t *testing.T) {
+	for n := 2; n <= 64; n++ {
+		const elements = 1000
+		s, at, sums := &Session{n: n, key: make([]byte, KeyLen)}, 0, map[*prg.Hash]int{}
+		req := EachRequest{A: Bits{X: make([]uint8, elements)}}
+		for _, p := range s.eachPieces([]EachRequest{req})[0] {
+			if p.lo != at || p.hi <= p.lo || p.lo%128 != 0 {
+				t.Fatalf("%d parties: a piece from %d to %d after %d", n, p.lo, p.hi, at)
+			}
+			at = p.hi
+			if sums[p.hashes[0]] += 2 * n * (n - 1) * (p.hi - p.lo); sums[p.hashes[0]] > hashesPerKey {
+				t.Fatalf("%d parties: %d sums under one key", n, sums[p.hashes[0]])
+			}
+		}
+		if at != elements {
+			t.Fatalf("%d parties: pieces of %d elements", n, at)
+		}
+	}
+}
+
 func TestBitPlanes(t *testing.T) {
 	rng := stream(4, 0)
 	src := make([]prg.Block, 128)

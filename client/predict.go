@@ -28,8 +28,9 @@ type Prediction struct {
 const attempts = 3
 
 // Predict computes the model on batch rows in one session. The rows, one after
-// the other, are checked against the declared range of the model before
-// anything is sent.
+// the other, are what [model.Manifest.RowParts] says: the edge of the model, if it
+// has one, is computed here. What is shared is checked against the declared range
+// of the model before anything is sent.
 //
 // Every attempt is a new session with fresh shares and fresh material, which the
 // parties may have requests of others share. Predict makes another attempt only

@@ -252,7 +252,6 @@ func TestEdgesAreChecked(t *testing.T) {
 		"no rows":       {Model: good.Model, Inputs: good.Inputs, Whole: true},
 		"other outputs": {Model: twice(t, other.Edge.Model), Inputs: good.Inputs},
 		"no inputs":     {Model: good.Model},
-		"large":         {Model: make([]byte, maxEdge+1), Inputs: good.Inputs},
 		"same names":    {Model: good.Model, Inputs: []Part{good.Inputs[0], good.Inputs[0]}},
 		"large row":     {Model: good.Model, Inputs: []Part{{Shape: []int{maxTensor}}, {Name: "b", Shape: []int{maxTensor}}}},
 	} {
@@ -269,6 +268,16 @@ func TestEdgesAreChecked(t *testing.T) {
 		if _, err := received.Encode(make([]float32, received.RowLen())); err == nil {
 			t.Errorf("%s: the edge was run", name)
 		}
+	}
+}
+
+func TestLargeEdgesAreRefused(t *testing.T) {
+	inputs := []Part{{Name: "x", Shape: []int{1}}}
+	if (&Edge{Model: make([]byte, maxEdge), Inputs: inputs}).validate() != nil {
+		t.Error("a large edge is refused")
+	}
+	if (&Edge{Model: make([]byte, maxEdge+1), Inputs: inputs}).validate() == nil {
+		t.Error("a larger edge is accepted")
 	}
 }
 

@@ -29,7 +29,7 @@ func (f *rangeFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.reveal, "reveal", "", "what of the output the client sees: scores, probabilities, label, top:K or threshold:T (default scores)")
 	c.Flags().Float64Var(&f.maxError, "max-error", 0, "choose the fraction bits for this error of the outputs (before a final Softmax or Sigmoid)")
 	c.Flags().StringSliceVar(&f.edge, "edge", nil, "make public what comes before this tensor of the ONNX graph: clients compute it, parties begin with it; a list of several")
-	c.Flags().StringVar(&f.image, "image", "", "take .png and .jpg files as inputs: order of the axes and divisor of the samples, chw/255, hwc/255, chw/1, …")
+	c.Flags().StringVar(&f.image, "image", "", "take .png and .jpg files as inputs: order of the axes and divisor of the samples, chw/255, hwc/255, chw/1, …, and /MEANS/DEVIATIONS")
 	c.Flags().StringArrayVar(&f.constants, "constant", nil, "make a constant of an input of the ONNX graph, NAME=FILE: a weight, or a shape or another parameter of an operator")
 	c.MarkFlagsRequiredTogether("lo", "hi")
 	c.MarkFlagsMutuallyExclusive("fraction-bits", "max-error")
@@ -85,7 +85,12 @@ parties and to the model's users.
 The range of inputs is fixed here: --lo and --hi, or sample inputs with
 --calibrate, which also make the numbers narrower and so the predictions faster.
 Without either, inputs from -8 to 8 are assumed. Inputs outside are refused when
-someone asks for a prediction.`,
+someone asks for a prediction.
+
+What comes before the tensors that --edge names is public: it is sent to clients,
+who compute it in the clear, such as a lookup of words. Ranges are then those of
+the tensors. With --image, pictures are inputs: chw/255, or with means and
+deviations chw/255/0.485,0.456,0.406/0.229,0.224,0.225.`,
 		Example: "  tacit deploy model.onnx --cluster cluster.yaml --name tumour --calibrate samples.npy",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -22,13 +22,19 @@ const (
 type files interface {
 	// Write creates or replaces a file, all or nothing, also across a crash.
 	Write(name string, data []byte) error
+	// Add creates a file that may be lost in a crash of the machine, or come out of
+	// it cut short, but not in one of the process. It is for what is checked when
+	// it is read, and can be made again.
+	Add(name string, data []byte) error
 	// Read returns a file, which has at most limit bytes.
 	Read(name string, limit int64) ([]byte, error)
+	// Size returns the length of a file.
+	Size(name string) (int64, error)
 	// Remove deletes files of one directory. Once it returns they stay deleted,
 	// also across a crash. A missing file counts as deleted.
 	Remove(dir string, names ...string) error
 	// List returns the names of the files in a directory, none if there is no
-	// such directory. It deletes what an interrupted Write has left.
+	// such directory. It deletes what an interrupted Write or Add has left.
 	List(dir string) ([]string, error)
 }
 
@@ -48,6 +54,24 @@ func (disk) Write(name string, data []byte) error {
 	return syncDir(dir)
 }
 
+func (disk) Add(name string, data []byte) error {
+	dir, base := filepath.Split(name)
+	temporary := filepath.Join(dir, "."+base)
+	err := os.WriteFile(temporary, data, fileMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, dirMode); err == nil {
+			err = os.WriteFile(temporary, data, fileMode)
+		}
+	}
+	if err == nil {
+		err = os.Rename(temporary, name)
+	}
+	if err != nil {
+		os.Remove(temporary) // what it says next to err does not matter
+	}
+	return err
+}
+
 func (disk) Read(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -64,6 +88,14 @@ func (disk) Read(name string, limit int64) ([]byte, error) {
 	b := make([]byte, info.Size())
 	_, err = io.ReadFull(f, b)
 	return b, err
+}
+
+func (disk) Size(name string) (int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 func (disk) Remove(dir string, names ...string) error {
@@ -85,7 +117,7 @@ func (disk) List(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") { // a temporary file of renameio
+		if strings.HasPrefix(e.Name(), ".") { // a temporary file
 			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return nil, err
 			}

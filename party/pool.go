@@ -62,7 +62,26 @@ func openPool[T any](f files, dir string, depth int, parse func([]byte) (T, erro
 		}
 		p.held[id] = true
 	}
+	if err := p.burnEmpty(); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// burnEmpty deletes the files without content that are what a crash of the
+// machine leaves of new ones.
+func (p *pool[T]) burnEmpty() error {
+	var empty []wire.Material
+	for _, id := range p.sorted() {
+		size, err := p.files.Size(filepath.Join(p.dir, id.String()))
+		if err != nil {
+			return fmt.Errorf("material: %w", err)
+		}
+		if size == 0 {
+			empty = append(empty, id)
+		}
+	}
+	return p.burn(empty)
 }
 
 // parseMaterial is the inverse of [wire.Material.String].
@@ -77,8 +96,10 @@ func parseMaterial(name string) (wire.Material, error) {
 	return id, nil
 }
 
-// put stores a new material, durably, but does not hand it out before it is
-// admitted. A closed pool takes nothing.
+// put stores a new material, but does not hand it out before it is admitted. A
+// closed pool takes nothing. The file is not synced: a crash of the machine may
+// take what is new with it, which is lost work and no more, as [prep.Demand.Parse]
+// finds a file that is not whole, and parties compare what they hold.
 func (p *pool[T]) put(id wire.Material, data []byte) error {
 	p.mu.Lock()
 	closed := p.closed
@@ -86,7 +107,7 @@ func (p *pool[T]) put(id wire.Material, data []byte) error {
 	if closed {
 		return nil
 	}
-	if err := p.files.Write(filepath.Join(p.dir, id.String()), data); err != nil {
+	if err := p.files.Add(filepath.Join(p.dir, id.String()), data); err != nil {
 		return fmt.Errorf("store material: %w", err)
 	}
 	return nil

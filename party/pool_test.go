@@ -46,6 +46,13 @@ func (d *fakeDisk) Write(name string, data []byte) error {
 	return d.files.Write(name, data)
 }
 
+func (d *fakeDisk) Add(name string, data []byte) error {
+	if err := d.note("write", name); err != nil {
+		return err
+	}
+	return d.files.Add(name, data)
+}
+
 func (d *fakeDisk) Read(name string, limit int64) ([]byte, error) {
 	if err := d.note("read", name); err != nil {
 		return nil, err
@@ -214,6 +221,45 @@ func TestPoolBurnsBadFiles(t *testing.T) {
 		if got := p.ids(); !slices.Equal(got, ids[1:]) {
 			t.Errorf("depth %d: left %v, want %v", depth, got, ids[1:])
 		}
+	}
+}
+
+// TestPoolAfterACrashOfTheMachine leaves new files empty, or cut short, which are
+// never handed out; what is next to them is.
+func TestPoolAfterACrashOfTheMachine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pool")
+	ids, data := materials(4)
+	if err := addAll(newTestPool(t, disk{}, dir, 0), ids, data); err != nil {
+		t.Fatal(err)
+	}
+	for i, size := range []int64{0, 5} {
+		if err := os.Truncate(filepath.Join(dir, ids[i].String()), size); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "."+ids[0].String()), data[0], fileMode); err != nil { // not renamed
+		t.Fatal(err)
+	}
+	p, err := openPool(disk{}, dir, 0, func(b []byte) (string, error) {
+		if len(b) != len(data[0]) {
+			return "", errors.New("checksum")
+		}
+		return string(b), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.ids(); !slices.Equal(got, ids[1:]) {
+		t.Errorf("after the crash %v, want %v", got, ids[1:])
+	}
+	if items, err := p.take(ids[1:2]); !errors.Is(err, errUnusable) {
+		t.Errorf("a file cut short is handed out: %v, %v", items, err)
+	}
+	if items, err := p.take(ids[2:]); err != nil || items[0] != string(data[2]) || items[1] != string(data[3]) {
+		t.Errorf("the others: %v, %v", items, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 

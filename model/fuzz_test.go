@@ -46,7 +46,7 @@ func FuzzLoad(f *testing.F) {
 // FuzzManifest feeds manifests, as from a peer. What is accepted must run.
 func FuzzManifest(f *testing.F) {
 	pool := newNet(13, 0, 1, 2, 2).node("MaxPool", "p", []string{"x"}, attrs{"kernel_shape": []int64{1, 2}}).node("Add", "y", []string{"p", "p"}, nil)
-	for _, b := range []*netBuilder{pool, exported()} {
+	for _, b := range []*netBuilder{pool, exported(), deciding()} {
 		g, err := Load(b.bytes("y"))
 		if err != nil {
 			f.Fatal(err)

@@ -122,6 +122,14 @@ func (o *operator) rounded(t *tensor) *tensor {
 // slop is the room that limits of real numbers leave.
 const slop = 1.0 / 32
 
+// decayFn returns scale·exp x of numbers that are not positive, but for errors.
+func decayFn(scale float64) *smooth {
+	const top = 1.0 / 8
+	s := everywhere(fmt.Sprintf("%g·exp", scale), func(x float64) float64 { return scale * math.Exp(min(x, top)) })
+	s.bends, s.left, s.right, s.trend = at(top), level(0), &tail{0, s.f(top), top}, 1
+	return s
+}
+
 // maxSoftmax bounds the elements over which a softmax is taken inside: errors of
 // the exponential add up over them.
 const maxSoftmax = 1 << 10
@@ -149,8 +157,8 @@ func (o *operator) softmaxOf(t *tensor, logarithm bool) (*tensor, error) {
 	// more, is then at least 15/16 less shifting; and s at least that, less what
 	// other e may be below 0.
 	const shifting = MaxParties + 2
-	d = o.always(d, math.Inf(-1), 0, shifting/2)
-	e := o.smoothOf(d, expFn())
+	d = o.always(d, math.Inf(-1), 0, shifting/2.0)
+	e := o.smoothOf(d, decayFn(1))
 	s, err := o.taken(o.sumOver(e, axis, true, false))
 	if err != nil {
 		return nil, err

@@ -20,11 +20,11 @@ func (o *operator) axesFrom(t *tensor, a int) []int {
 // taken: they are squares, of which the small ones need the digits.
 const varianceScale = 64
 
-// Limits of ε in normalisations. Below the second, which is half of what the
-// rounding of a variance may be, it makes no difference to fixed point.
+// Limits of ε in normalisations. Below the second it is that, which is little next
+// to what the rounding of a variance may be.
 const (
 	minEpsilon   = 1e-12
-	leastEpsilon = 5e-7
+	leastEpsilon = 1e-7
 )
 
 // A standard is what normalisation makes of a tensor: deviations from the mean,

@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/tacit-mpc/tacit/internal/ring"
@@ -98,19 +97,15 @@ func (o *operator) radial(t *tensor, m *machine) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	z := o.smoothOf(o.within(d, -maxMagnitude, 0), radialFn())
+	fn := decayFn(radialScale)
+	fn.knots = manyKnots
+	z := o.smoothOf(o.within(d, -maxMagnitude, 0), fn)
 	return o.public(z, repeat(1.0/radialScale, m.count)), nil
 }
 
 // radialScale multiplies exponentials while they are splines: the errors of many
 // support vectors add up.
 const radialScale = 4
-
-func radialFn() *smooth {
-	s := everywhere("exp, four times", func(x float64) float64 { return radialScale * math.Exp(x) })
-	s.left, s.trend, s.knots = level(0), 1, manyKnots
-	return s
-}
 
 // decisionsOf returns functions Σ c·kernel + offset; c has a row for every function.
 func (o *operator) decisionsOf(t *tensor, m *machine, c, offset []float64) (*tensor, error) {

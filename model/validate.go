@@ -67,6 +67,9 @@ func (p *Program) check(op *Op, i int, b *budget) error {
 			return fmt.Errorf("operand %d is not an earlier value", j)
 		}
 	}
+	if op.Spline != nil && op.Kind != Splined || op.Dims != nil && op.Kind != Product {
+		return fmt.Errorf("a spline, or dimensions of matrices, that it does not use")
+	}
 	b.elements -= len(op.Index) + len(op.Coef)
 	x, z := p.Values[op.In[0]], p.Values[op.Out]
 	switch op.Kind {

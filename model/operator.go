@@ -117,7 +117,7 @@ var operators = map[string]func(*operator) error{
 	"ThresholdedRelu":        (*operator).thresholded,
 	"TopK":                   (*operator).topK,
 	"Pow":                    (*operator).power,
-	"Einsum":                 (*operator).einsum,
+	"Einsum":                 (*operator).einsums,
 	"LayerNormalization":     (*operator).layerNorm,
 	"InstanceNormalization":  (*operator).instanceNorm,
 	"TreeEnsembleClassifier": rowwise((*operator).treeClassifier),

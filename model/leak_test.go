@@ -35,6 +35,18 @@ func TestManifestTellsNoWeights(t *testing.T) {
 	}
 }
 
+// TestManifestTellsNoTrees does so with thresholds and leaves, which are attributes.
+func TestManifestTellsNoTrees(t *testing.T) {
+	file, err := os.ReadFile("../examples/credit/model.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := compiled(t, file, nil), compiled(t, perturb(t, file), nil)
+	if a.Manifest.Digest() != b.Manifest.Digest() {
+		t.Error("manifests differ")
+	}
+}
+
 func compiled(t *testing.T, file []byte, samples [][]float32) *Model {
 	t.Helper()
 	g, err := Load(file)
@@ -48,7 +60,7 @@ func compiled(t *testing.T, file []byte, samples [][]float32) *Model {
 	return m
 }
 
-// perturb changes every float weight of a file a little.
+// perturb changes every float weight of a file a little, in tensors and lists.
 func perturb(t *testing.T, file []byte) []byte {
 	t.Helper()
 	p := new(onnx.ModelProto)
@@ -64,8 +76,16 @@ func perturb(t *testing.T, file []byte) []byte {
 			changed++
 		}
 	}
+	for _, n := range p.GetGraph().GetNode() {
+		for _, a := range n.Attribute {
+			for i := range a.Floats {
+				a.Floats[i] *= 1 + 1e-5
+				changed++
+			}
+		}
+	}
 	if changed == 0 {
-		t.Fatal("the file has no raw weights")
+		t.Fatal("the file has no weights")
 	}
 	out, err := proto.Marshal(p)
 	if err != nil {

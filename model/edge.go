@@ -215,14 +215,18 @@ func behind(edge *Edge, g *Graph, o Options) (*Model, error) {
 	}
 	rest := *g
 	rest.Edge = nil
-	rows := make([][]float32, len(o.Calibration))
-	for i, row := range o.Calibration {
-		var err error
-		if rows[i], err = edge.Run(row); err != nil {
-			return nil, fmt.Errorf("calibration row %d: %w", i, err)
+	if n := size(rowShape(edge.Inputs)); len(o.Calibration) > 0 {
+		for i, row := range o.Calibration {
+			if len(row) != n {
+				return nil, fmt.Errorf("calibration row %d has %d values, not %d (shape %v)", i, len(row), n, rowShape(edge.Inputs))
+			}
 		}
+		x, err := edge.Run(slices.Concat(o.Calibration...))
+		if err != nil {
+			return nil, fmt.Errorf("calibration: %w", err)
+		}
+		o.Calibration = slices.Collect(slices.Chunk(x, len(x)/len(o.Calibration)))
 	}
-	o.Calibration = rows
 	image := o.Image
 	o.Image = nil // describes rows of the edge
 	m, err := compile(&rest, o)

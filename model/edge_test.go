@@ -211,6 +211,11 @@ func TestEdgeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, rows := range [][][]float32{{{0, 0, 0, 1, 1, 1}, {0, 0, 4, 1, 1, 1}}, {{0, 0, 0, 1, 1, 1}, {0, 0}}} {
+		if _, err := Compile(g, Options{Calibration: rows}); err == nil || !strings.Contains(err.Error(), "row 1") {
+			t.Errorf("calibrated with %v: %v", rows, err)
+		}
+	}
 	nan := float32(math.NaN())
 	for want, x := range map[string][]float32{
 		"row 1, column 2: 4 is not a whole number from 0 to 3": {0, 0, 0, 1, 1, 1, 0, 0, 4, 1, 1, 1},

@@ -50,7 +50,9 @@
 //
 //	E|δ| ≤ √T·2ᵏ/√12·√(3.2² + 1/12),  distance ≤ E|δ|/2^(log Q−1−k),
 //
-// and never above T·2^(k−1)·19.5 over the same. Distances add up over the
+// and never above T·2^(k−1)·19.5 over the same. The tables take 0.8 of that mean,
+// as it is for a normal variable, which a sum of many terms is nearly; without that
+// they are worse by a third of a bit. Distances add up over the
 // coefficients sent under one key, to all receivers. The table is for
 // M = 2³⁵ of them and T ≤ 2¹⁶; a coefficient of a larger block, √(T/2¹⁶) times
 // as far off, counts as so many. For one inference by three parties it is
@@ -79,9 +81,10 @@
 // # Correctness:
 //
 // In units of the distance Q/2ᵏ of two plaintexts, of which decryption
-// tolerates half: the flooding is at most 1/4; c0 has k+4 bits, 1/32; c1 has k+12
-// bits, whose rounding errors meet s, a sum of N independent terms: it exceeds
-// the 7/32 − 2⁻²² that are left with probability 2·exp(−6·895²/N) < 2⁻⁸⁴⁵. The
+// tolerates half: the flooding is at most 1/4, and 2⁻¹⁹ more as Q is a little below a
+// power of two; c0 has k+4 bits, 1/32; c1 has k+12 bits, whose rounding errors meet
+// s, a sum of N independent terms: it exceeds the 7/32 − 2⁻¹⁸ that are left
+// with probability 2·exp(−6·895²/N) < 2⁻⁸⁴⁵. The
 // fractions that are rounded are short by at most 10·2⁻¹⁰³, less than 2⁻³⁵, and
 // with s in all coefficients of c1 less than 2⁻²²; δ is below 2⁻⁶⁰.
 //

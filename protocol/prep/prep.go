@@ -169,13 +169,13 @@ func (p *Preparer) Generate(id [32]byte, batch int) ([]*Inference, error) {
 // the session.
 //
 // Memory. Products of secrets are made for the whole batch first, and wait for
-// the comparisons. Masks of linear layers are made in portions, of 16 bytes at most for
-// every element of their inputs and outputs, together 64 MiB, or one inference
-// where that is more; there are at most three portions at a time: one is handed
-// out, one waits, one is made or done, for which package triple takes
-// [triple.MultiplyMemory] more. Comparisons that are complete wait for the masks, up to 64 MiB
-// of them at their length in the store; see [compare.Bound] for what making
-// them takes.
+// the comparisons. Masks of linear layers are made in portions of 64 MiB, 8 bytes
+// for every element of the inputs and outputs of the layers, or of one inference
+// where that is more. At most three portions exist at a time: one is handed out,
+// one waits, one is being made, for which package triple takes
+// [triple.MultiplyMemory] more. Comparisons that are complete wait for the masks,
+// up to 64 MiB of them at their length in the store; see [compare.Bound] for
+// what making them takes.
 func (p *Preparer) GenerateTo(id [32]byte, batch int, sink func(*Inference) error) error {
 	d := newDelivery(sink, len(p.demand.Classes), waitingMemory/p.demand.Len(p.otMesh.N(), p.otMesh.Self()))
 	return p.both(

@@ -52,6 +52,13 @@ func TestReadProto(t *testing.T) {
 	if err != nil || len(one.rows) != 1 || one.rows[0][0] != 7 {
 		t.Errorf("a single number is %v: %v", one, err)
 	}
+	path := filepath.Join(t.TempDir(), "y.npy")
+	if err := (&table{one: true}).write(path, [][]float32{{2.5}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := readTable(path); err != nil || !slices.EqualFunc(back.rows, [][]float32{{2.5}}, slices.Equal) {
+		t.Errorf("a single number written is %v: %v", back, err)
+	}
 	if _, err := readTable(writeProto(t, nil, 0)); err == nil {
 		t.Error("no numbers were accepted as rows")
 	}

@@ -118,7 +118,10 @@ func (t *table) asWhole(shape []int) {
 // write writes outputs of rows of shape as the inputs were given: without an axis
 // of rows if they had none.
 func (t *table) write(path string, rows [][]float32, shape []int) error {
-	if t.one && len(rows) == 1 && len(shape) > 0 {
+	if t.one && len(rows) == 1 {
+		if len(shape) == 0 {
+			return writeNumber(path, rows[0][0])
+		}
 		n := len(rows[0]) / shape[0]
 		return writeNPY(path, slices.Collect(slices.Chunk(rows[0], n)), shape[1:])
 	}

@@ -378,6 +378,15 @@ func writeNPY(path string, rows [][]float32, shape []int) error {
 	return os.WriteFile(path, b.Bytes(), 0o644)
 }
 
+// writeNumber writes an array without axes.
+func writeNumber(path string, v float32) error {
+	var b bytes.Buffer
+	if err := npy.Write(&b, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}
+
 // fill sets the elements of a nested array and returns the rest of flat.
 func fill(v reflect.Value, flat []float32) []float32 {
 	if v.Kind() == reflect.Float32 {

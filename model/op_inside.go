@@ -134,6 +134,9 @@ func decayFn(scale float64) *smooth {
 // the exponential add up over them.
 const maxSoftmax = 1 << 10
 
+// leastSum is less than any sum of the exponentials of a softmax.
+const leastSum = 0.5
+
 // softmaxOf lowers the softmax, or its logarithm, along axis 1 of three:
 //
 //	d = x − max x, e = exp d, s = Σ e, softmax = e·(1/s), its logarithm d − ln s
@@ -166,10 +169,11 @@ func (o *operator) softmaxOf(t *tensor, logarithm bool) (*tensor, error) {
 	s = o.always(s, 1-1.0/16, math.Inf(1), shifting)
 	last := &o.g.nodes[s.val]
 	last.in, last.window = append(last.in, e.val), n
+	// Without samples, the bound on errors may reach down to 0: s does not.
 	if logarithm {
-		return o.added(d, o.smoothOf(s, logFn()), true)
+		return o.added(d, o.smoothOf(s, logFn().between(leastSum, math.Inf(1))), true)
 	}
-	r := o.smoothOf(s, reciprocalFn())
+	r := o.smoothOf(s, reciprocalFn().between(leastSum, math.Inf(1)))
 	z, err := o.multiplied(e, r)
 	if err != nil {
 		return nil, err

@@ -60,6 +60,7 @@ type loader struct {
 	tensors  map[string]*tensor
 	types    map[string]onnx.TensorProto_DataType // of the elements of tensors
 	failed   map[string]bool                      // outputs of nodes already reported
+	masks    map[string]bool                      // tensors that only a Softmax looks at
 	budget   int                                  // elements
 	products int
 }
@@ -70,6 +71,7 @@ type loader struct {
 //
 // Axis 0 counts the rows of a batch, if the model keeps rows apart. A model of
 // fixed shapes that does not is loaded as a whole: one row is all of its inputs.
+// One whose rows are free may move their axis, if it still keeps them apart.
 func Load(file []byte) (*Graph, error) { return LoadOutput(file, "") }
 
 // LoadOutput is [Load] for the graph output called name.
@@ -106,11 +108,18 @@ func decode(file []byte, name string) (*onnx.ModelProto, string, error) {
 // read lowers what an output needs: by rows if they are kept apart, else as a whole.
 func read(m *onnx.ModelProto, output string, budget int) (*loader, error) {
 	l, fixed, err := lowered(m, output, budget, 1)
-	if err != nil && fixed {
-		whole, _, second := lowered(m, output, budget, 0)
-		if second == nil || errors.Is(err, errNoRows) || errors.Is(err, errMixes) {
-			return whole, second
-		}
+	if err == nil {
+		return l, nil
+	}
+	var whole *loader
+	var second error
+	if fixed {
+		whole, _, second = lowered(m, output, budget, 0)
+	} else {
+		whole, second = apart(m, output, budget)
+	}
+	if second == nil || fixed && (errors.Is(err, errNoRows) || errors.Is(err, errMixes)) || fewer(second, err) {
+		return whole, second
 	}
 	return l, err
 }
@@ -127,6 +136,7 @@ func lowered(m *onnx.ModelProto, output string, budget, lead int) (l *loader, fi
 		return nil, false, fmt.Errorf("onnx: %w", err)
 	}
 	nodes := needed(m.Graph, output)
+	l.masks = onlySoftmax(nodes, output)
 	if fixed, err = l.inputs(m.Graph, nodes); err != nil {
 		return nil, fixed, fmt.Errorf("onnx: %w", err)
 	}

@@ -34,6 +34,7 @@ func (o *operator) sumOrDifference() error {
 	} else if minus {
 		sign = -1
 	}
+	o.mask(c)
 	for i := range c {
 		c[i] *= sign
 	}

@@ -52,7 +52,11 @@ func (o *operator) constantOfShape() error {
 	if s == nil || s.d == nil {
 		return errors.New("the shape is missing")
 	}
-	shape, err := s.wholes()
+	d := s.d
+	if len(d) > 1 && d[0] == (dim{1, true}) { // a constant is the same for all rows
+		d = append([]dim{{n: 1}}, d[1:]...)
+	}
+	shape, err := (&constant{d: d}).wholes()
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,12 @@ func (o *operator) difference() (*tensor, error) {
 
 // compare lowers Greater, GreaterOrEqual, Less, LessOrEqual and Equal.
 func (o *operator) compare() error {
+	if x, y, err := o.wholePair(0, 1); err != nil || x != nil {
+		if err != nil {
+			return err
+		}
+		return o.compareWholes(x, y)
+	}
 	d, err := o.difference()
 	if err != nil {
 		return err
@@ -283,6 +289,7 @@ func (o *operator) either(i int) (*tensor, *constant, error) {
 	for k, v := range f {
 		z.f[k] = bounded(v)
 	}
+	o.mask(z.f)
 	return nil, z, nil
 }
 
@@ -330,6 +337,12 @@ func (o *operator) whereConstants(cond *tensor, x, y *constant) error {
 
 // whereConstant lowers a choice that the file fixes: c·x + (1 − c)·y with public c.
 func (o *operator) whereConstant(c *constant) error {
+	if x, y, err := o.wholePair(1, 2); err != nil || x != nil {
+		if err != nil {
+			return err
+		}
+		return o.chooseWholes(c, x, y)
+	}
 	f, err := c.floats()
 	if err != nil {
 		return err

@@ -26,6 +26,9 @@ func (o *operator) expand() error {
 		}
 		d = d[1:]
 	}
+	if t == nil && len(d) > 0 && d[0] == (dim{1, true}) { // a constant is the same for all rows
+		d = append([]dim{{n: 1}}, d[1:]...)
+	}
 	to, err := (&constant{d: d}).wholes()
 	if err != nil {
 		return fmt.Errorf("%w; only what depends on the input has rows", err)

@@ -103,11 +103,13 @@ func TestShapeOperators(t *testing.T) {
 
 // TestRowsDoNotMix asserts that what would move elements between rows is refused.
 func TestRowsDoNotMix(t *testing.T) {
+	split := newNet(13, 0, 4).node("Split", "y", []string{"x"}, nil)
+	split.m.Graph.Node[0].Output = []string{"y", "z"}
 	for name, b := range map[string]*netBuilder{
 		"slice":  newNet(13, 0, 4).ints("s", []int64{1}, 0).ints("e", []int64{1}, 1).node("Slice", "y", []string{"x", "s", "e"}, nil),
 		"gather": newNet(13, 0, 4).ints("i", []int64{1}, 0).node("Gather", "y", []string{"x", "i"}, nil),
-		"split":  newNet(13, 0, 4).node("Split", "y", []string{"x"}, nil),
 		"reduce": newNet(13, 0, 4).node("ReduceMax", "y", []string{"x"}, attrs{"axes": []int64{0}}),
+		"split":  split,
 	} {
 		if _, err := Load(b.bytes("y")); err == nil || !strings.Contains(err.Error(), "mix rows") {
 			t.Errorf("%s: error %v", name, err)

@@ -143,7 +143,6 @@ func TestRefusals(t *testing.T) {
 		"of shape [2 4] differs from row":   newNet(13, 0, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8).node("Concat", "y", []string{"x", "c"}, attrs{"axis": 1}).bytes("y"),
 		"leave axis 0 out":                  newNet(13, 0, 4).node("Concat", "y", []string{"x", "x"}, attrs{"axis": 0}).bytes("y"),
 		"only 1 − x may be computed after":  newNet(13, 0, 4).floats("c", nil, 2).node("Sigmoid", "s", []string{"x"}, nil).node("Sub", "y", []string{"c", "s"}, nil).bytes("y"),
-		"different steps after the network": newNet(13, 0, 4).node("Sigmoid", "s", []string{"x"}, nil).node("Softmax", "t", []string{"x"}, nil).node("Concat", "y", []string{"s", "t"}, attrs{"axis": 1}).bytes("y"),
 		"differs from row to row":           add(newNet(13, 0, 4).floats("c", []int64{2, 4}, 1, 2, 3, 4, 5, 6, 7, 8), "c"),
 		"training mode":                     newNet(13, 0, 4).ints("t", nil, 1).floats("r", nil, 0.5).node("Dropout", "y", []string{"x", "r", "t"}, nil).bytes("y"),
 	} {

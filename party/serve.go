@@ -33,11 +33,11 @@ func (p *Party) accept() error {
 
 // dispatch serves one stream, which a peer has opened with a first message.
 func (p *Party) dispatch(in *p2p.Incoming) {
-	if in.Class == p2p.Online {
-		defer p.pacer.arrive()()
-	}
 	kind, err := wire.KindOf(in.Header)
 	from := p.roster.index(in.Peer)
+	if in.Class == p2p.Online && (from >= 0 || kind == wire.KindPredict) { // asking for the status holds nobody up
+		defer p.pacer.arrive()()
+	}
 	switch {
 	case err != nil:
 	case from >= 0:

@@ -59,7 +59,7 @@ func (x *Inference) Spend() Content {
 // ErrCorrupt means that stored material is not what was written.
 var ErrCorrupt = errors.New("stored material is corrupt")
 
-const magic = "tacit material 1\n"
+const magic = "tacit material 2\n"
 
 // castagnoli is the checksum's: it is against bad disks, not against people, who
 // could not use what they change anyway, and takes no time on the way online.

@@ -6,8 +6,8 @@
 // operations of all layers and all inferences of a batch go through the same
 // rounds, so that their number depends on the number of parties alone.
 //
-// Security: passive, up to n−1 corrupt parties; that of packages triple, ot,
-// garble and compare, which it composes. Global keys, hash keys and every seed
+// Security: passive, up to n−1 corrupt parties; that of packages triple,
+// linear, ot, product, garble, carry and compare, which it composes. Global keys, hash keys and every seed
 // are fresh for each batch. A failed batch is dropped whole at this party, and
 // the peers' halves are useless without it.
 //
@@ -168,8 +168,8 @@ func (p *Preparer) Generate(id [32]byte, batch int) ([]*Inference, error) {
 // order, when it is complete, and keeps nothing of it. The error of the sink ends
 // the session.
 //
-// Memory. Products of secrets are made for the whole batch first, and wait for
-// the comparisons. Masks of linear layers are made in portions of 64 MiB, 8 bytes
+// Memory. Products of secrets are made for the whole batch first, 8 bytes for
+// every element of their operands and results, and wait for the comparisons. Masks of linear layers are made in portions of 64 MiB, 8 bytes
 // for every element of the inputs and outputs of the layers, or of one inference
 // where that is more. At most three portions exist at a time: one is handed out,
 // one waits, one is being made, for which package triple takes

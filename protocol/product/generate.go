@@ -175,6 +175,11 @@ func (g *generation) run(us []unit) error {
 			})
 		}
 	}
+	defer func() {
+		for _, req := range auth {
+			clear(req.X)
+		}
+	}()
 	bits, err := g.s.Authenticate(g.m, stepBits, auth)
 	if err != nil {
 		return err
@@ -182,9 +187,5 @@ func (g *generation) run(us []unit) error {
 	for r := range reqs {
 		reqs[r].X = bits[r]
 	}
-	err = g.s.MulOwn(g.m, stepCorrect, reqs)
-	for _, req := range auth {
-		clear(req.X)
-	}
-	return err
+	return g.s.MulOwn(g.m, stepCorrect, reqs)
 }

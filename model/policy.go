@@ -103,10 +103,16 @@ func (g *Graph) Reveal(p Policy) (*Graph, error) {
 func (o *operator) revealed(t *tensor, p Policy) (*tensor, error) {
 	switch p.Reveal {
 	case RevealProbabilities:
-		if !slices.ContainsFunc(t.post, func(p Post) bool { return p.Op == PostSoftmax || p.Op == PostSigmoid }) {
-			return nil, errors.New("the model does not end in a Softmax or Sigmoid; export it with one")
+		steps := slices.Clone(t.post)
+		for i := range steps {
+			if steps[i].Op == PostLogSoftmax {
+				steps[i].Op = PostSoftmax
+			}
 		}
-		return o.inside(t)
+		if !slices.ContainsFunc(steps, func(p Post) bool { return p.Op == PostSoftmax || p.Op == PostSigmoid }) {
+			return nil, errors.New("the model does not end in a Softmax or Sigmoid; export it with one, or reveal scores if they are probabilities already")
+		}
+		return o.inside(&tensor{shape: t.shape, val: t.val, view: t.view, post: steps, base: t.base})
 	case RevealThreshold:
 		return o.passed(t, p.Threshold)
 	}

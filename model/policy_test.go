@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -38,6 +39,13 @@ func TestPolicies(t *testing.T) {
 		want func(y []float32) []float32 // of the output as exported
 	}{
 		{5, "Softmax", Policy{Reveal: RevealProbabilities}, 5, func(y []float32) []float32 { return y }},
+		{5, "LogSoftmax", Policy{Reveal: RevealProbabilities}, 5, func(y []float32) []float32 {
+			z := make([]float32, len(y))
+			for i, v := range y {
+				z[i] = float32(math.Exp(float64(v)))
+			}
+			return z
+		}},
 		{1, "Sigmoid", Policy{Reveal: RevealProbabilities}, 1, func(y []float32) []float32 { return y }},
 		{5, "Softmax", Policy{Reveal: RevealLabel}, 1, func(y []float32) []float32 { return order(y)[:1] }},
 		{5, "", Policy{Reveal: RevealLabel}, 1, func(y []float32) []float32 { return order(y)[:1] }},

@@ -84,12 +84,13 @@ func BenchmarkOnline(b *testing.B) {
 }
 
 // Once memory is there, a request of one inference allocates what its exchanges do,
-// the names of its steps, and streams of labels: no vector, plane or message. All
+// the names of its steps, streams of labels and, without assembly, keys of hashes: no vector, plane or message. All
 // messages are short, as exchanges of long ones start goroutines.
 func TestOnlineReusesItsMemory(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the pools keep what they have
 	const n, runs = 3, 20
 	stream := testing.AllocsPerRun(runs, func() { prg.NewStream([32]byte{}, "labels", 1, 2) })
+	hash := testing.AllocsPerRun(runs, func() { prg.NewHash(prg.Block{1, 2}) })
 	for _, class := range []Class{
 		{KindReLU, 20, 32, 1280, 0, 0, Carry}, {KindMax, 20, 20, 1280, 0, 0, Carry}, {KindLift, 20, 32, 1280, 0, 0, Carry},
 		{KindStep, 20, 3, 1280, 0, 0, Carry}, {KindSpline, 18, 36, 1280, 0, 9, Carry}, {KindReLU, 30, 32, 1280, 0, 0, Carry},
@@ -120,7 +121,7 @@ func TestOnlineReusesItsMemory(t *testing.T) {
 			})
 			want += float64(rounds)
 			if class.garbled() { // one block for each of the other evaluators
-				want += stream * float64((n-1)*class.signs())
+				want += (stream*(n-1) + 2*hash) * float64(class.signs())
 			}
 			if got := testing.AllocsPerRun(runs, one); got != want {
 				t.Errorf("%v allocations, want %v", got, want)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tacit-mpc/tacit/examples"
+	"github.com/tacit-mpc/tacit/internal/prg"
 	"github.com/tacit-mpc/tacit/internal/ring"
 	"github.com/tacit-mpc/tacit/internal/testnet"
 	"github.com/tacit-mpc/tacit/model"
@@ -151,6 +152,7 @@ func generate(t *testing.T, m *model.Model, weights []*infer.Weights, b compare.
 
 func generateWith(t *testing.T, m *model.Model, weights []*infer.Weights, opts []prep.Option, batches ...int) [][]*prep.Inference {
 	t.Helper()
+	prg.ForgetTweaks() // another call has the same tapes
 	n, program := len(weights), &m.Manifest.Program
 	demand := prep.Count(program, opts...)
 	out := make([][]*prep.Inference, n)

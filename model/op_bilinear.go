@@ -117,16 +117,11 @@ func (o *operator) matMulSecrets() error {
 }
 
 // einsum lowers Einsum of two operands: attention, and products with constants.
-func (o *operator) einsum() error {
-	in, out, ok := strings.Cut(strings.ReplaceAll(o.string("equation", ""), " ", ""), "->")
-	terms := strings.Split(in, ",")
-	if !ok || strings.Contains(in, ".") {
-		return fmt.Errorf("the equation %q has no result or an ellipsis; write all axes as letters, as in bij,bjk->bik", o.string("equation", ""))
-	}
-	if len(terms) != 2 || len(o.n.Input) != 2 {
-		return errors.New("it has not two operands; write it as several products")
-	}
-	if out, ok = o.cutRows(out, terms); !ok {
+// Their axes, and those of the result, are named by letters.
+func (o *operator) einsum(terms []string, out string) error {
+	terms = slices.Clone(terms)
+	out, ok := o.cutRows(out, terms)
+	if !ok {
 		return fmt.Errorf("the equation %q mixes rows; the first letter of every operand that depends on the input, and of the result, must be the batch", o.string("equation", ""))
 	}
 	if o.consts[o.input(0)] != nil || o.consts[o.input(1)] != nil {

@@ -42,8 +42,7 @@ func (o *operator) einsums() error {
 func (o *operator) einsumAs(names, terms []string, out string) error {
 	at := *o
 	at.n = &onnx.NodeProto{OpType: o.n.OpType, Input: names, Output: o.n.Output}
-	at.attrs = map[string]*onnx.AttributeProto{"equation": {S: []byte(strings.Join(terms, ",") + "->" + out)}}
-	return at.einsum()
+	return at.einsum(terms, out)
 }
 
 // equation returns the terms of the operands and of the result, as letters alone.
